@@ -1,0 +1,20 @@
+/** What an auth provider is: it turns what a person types into a name that it stands for. */
+import type { FormField } from '../protocol/http.ts'
+
+/** What a provider makes of an input. */
+export type Verdict =
+  /** Not the fields that were asked for: nothing was judged. */
+  | { readonly kind: 'malformed' }
+  | { readonly kind: 'refused'; readonly error: 'invalid_auth' }
+  /** The person is the one whom this provider knows as `subject`. */
+  | { readonly kind: 'identity'; readonly subject: string }
+
+export interface AuthProvider {
+  readonly type: string
+  readonly id: string | null
+  readonly name: string
+  readonly stepId: string
+  readonly fields: readonly FormField[]
+  /** Judges an input. May reject with `Overloaded`. */
+  login(input: Readonly<Record<string, unknown>>): Promise<Verdict>
+}

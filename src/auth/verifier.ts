@@ -1,0 +1,241 @@
+/**
+ * Judges access tokens. A token seen before costs one look-up and no promise; a token not seen before costs an HMAC, and a
+ * read of its grant if that is not in memory: one read for all who ask for it, batched with others'.
+ */
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../clock.ts'
+import type { ChangeFeed, ChangeListener } from '../store/changes.ts'
+import type { Change, Grant, GrantId, UserId } from '../store/model.ts'
+import { StoreUnavailable, type Tokens } from '../store/store.ts'
+import { type Claims, inTime, readClaims, SIGNATURE_LENGTH, verifySignature } from './jwt.ts'
+import { type Principal, principalOf } from './principal.ts'
+import { digest, type Keys } from './secrets.ts'
+
+/** A grant in memory. Whatever ends, changes or evicts it sets `dead`, for good: only a new read makes another entry. */
+interface Entry {
+  readonly id: GrantId
+  readonly userId: UserId
+  /** null: the grant is there, but its user may not act. */
+  readonly who: Principal | null
+  readonly key: Uint8Array
+  dead: boolean
+}
+
+/** A token that was verified once. It is only as alive as its entry. */
+interface Known {
+  readonly token: string
+  readonly entry: Entry
+  readonly iat: number
+  readonly exp: number
+}
+
+interface Waiter {
+  readonly resolve: (entry: Entry | null) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Grants, and tokens, kept in memory. */
+const CAPACITY = 100_000
+/** Grants that do not exist: few, and not for long, so that strangers can neither fill the memory nor hammer the store. */
+const ABSENT_CAPACITY = 10_000
+const ABSENT_MS = 5000
+/** Grants asked for in one read. */
+const BATCH = 500
+/** Callers that wait for a read; more are refused. */
+const MAX_WAITING = 20_000
+/** Reads that the change log overtook, before the caller is told to come again. */
+const MAX_READS = 6
+
+export class Verifier implements ChangeListener {
+  readonly #tokens: Pick<Tokens, 'grants'>
+  readonly #feed: ChangeFeed
+  readonly #keys: Pick<Keys, 'accessKey'>
+  readonly #clock: Clock
+  readonly #entries: LRUCache<GrantId, Entry>
+  readonly #known: LRUCache<string, Known>
+  readonly #absent: LRUCache<GrantId, true>
+  readonly #byUser = new Map<UserId, Set<Entry>>()
+  /** Spends an HMAC on a token whose grant does not exist, as on one whose grant does. */
+  readonly #nobody: Uint8Array = digest('nobody')
+  #collecting = new Map<GrantId, Waiter[]>()
+  #waiting = 0
+
+  /** `capacity`: how many grants, and how many tokens, are kept in memory. */
+  constructor(
+    tokens: Pick<Tokens, 'grants'>,
+    feed: ChangeFeed,
+    keys: Pick<Keys, 'accessKey'>,
+    clock: Clock,
+    capacity: number = CAPACITY,
+  ) {
+    this.#tokens = tokens
+    this.#feed = feed
+    this.#keys = keys
+    this.#clock = clock
+    this.#entries = new LRUCache({ max: capacity, dispose: (entry) => this.#bury(entry) })
+    this.#known = new LRUCache({ max: capacity })
+    this.#absent = new LRUCache({
+      max: ABSENT_CAPACITY,
+      ttl: ABSENT_MS,
+      ttlResolution: 0,
+      // The cache takes a start of 0 for "no start".
+      perf: { now: () => this.#clock.monotonic() + 1 },
+    })
+    feed.listen(this)
+  }
+
+  /**
+   * The answer if it is known now: the principal, null for a token whose time is over or whose user may not act, and
+   * undefined for "ask `verify`". Makes no promise.
+   */
+  known(token: string): Principal | null | undefined {
+    // The signature finds it; the whole token is compared before it is believed.
+    const known = this.#known.get(token.slice(-SIGNATURE_LENGTH))
+    if (known === undefined || known.entry.dead || known.token !== token) return undefined
+    return inTime(known.iat, known.exp, this.#clock.now()) ? known.entry.who : null
+  }
+
+  /**
+   * The principal of an access token, or null if it is not good, whatever the reason. `admit` is called in the same turn as
+   * the last check: who registers itself there is found by every later change. Rejects with `StoreUnavailable`.
+   */
+  async verify(token: string, admit?: (who: Principal) => void): Promise<Principal | null> {
+    const known = this.known(token)
+    if (known !== undefined) {
+      if (known !== null) admit?.(known)
+      return known
+    }
+    const claims = readClaims(token)
+    if (claims === null) return null
+    return this.#settle(claims.iss, (entry) => this.#judge(token, claims, entry, admit))
+  }
+
+  /**
+   * Gives `use` the principal that a grant stands for at this moment, null if it is gone or its user may not act, in the
+   * same turn as the check. Rejects with `StoreUnavailable`.
+   */
+  async stand(grant: GrantId, use: (who: Principal | null) => void): Promise<void> {
+    await this.#settle(grant, (entry) => use(entry?.who ?? null))
+  }
+
+  /** Applies one row of the change log: what it names is dead and forgotten, the good and the absent alike. */
+  changed(change: Change): void {
+    switch (change.kind) {
+      case 'user_added':
+        return
+      case 'grant_added':
+        this.#absent.delete(change.subject as GrantId)
+        return
+      case 'grant_revoked':
+        this.#entries.delete(change.subject as GrantId)
+        return
+      case 'user_changed':
+      case 'user_removed':
+        for (const entry of [...(this.#byUser.get(change.subject as UserId) ?? [])]) this.#entries.delete(entry.id)
+        return
+      default:
+        // A kind that this version does not know may mean anything.
+        this.#entries.clear()
+        this.#absent.clear()
+    }
+  }
+
+  /** One synchronous piece: no change can come between a check and the registration. */
+  #judge(token: string, claims: Claims, entry: Entry | null, admit?: (who: Principal) => void): Principal | null {
+    const good = verifySignature(token, entry?.key ?? this.#nobody)
+    if (!good || entry === null || !inTime(claims.iat, claims.exp, this.#clock.now())) return null
+    this.#known.set(token.slice(-SIGNATURE_LENGTH), { token, entry, iat: claims.iat, exp: claims.exp })
+    if (entry.who !== null) admit?.(entry.who)
+    return entry.who
+  }
+
+  /** Finds the grant, in memory or in the store, and uses it while it is sure to be as the log has it. */
+  async #settle<T>(grant: GrantId, use: (entry: Entry | null) => T): Promise<T> {
+    for (let read = 0; read < MAX_READS; read++) {
+      const entry = this.#entries.get(grant)
+      if (entry !== undefined) return use(entry)
+      if (this.#absent.has(grant)) return use(null)
+      const answer = await this.#read(grant)
+      // A change may have been applied between the answer and this line: what it named is not believed.
+      if (answer === null ? this.#absent.has(grant) : !answer.dead) return use(answer)
+    }
+    throw new StoreUnavailable('the grant kept changing while it was read')
+  }
+
+  #read(grant: GrantId): Promise<Entry | null> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting >= MAX_WAITING) {
+        reject(new StoreUnavailable('too many grants are waiting to be read'))
+        return
+      }
+      this.#waiting++
+      const waiters = this.#collecting.get(grant)
+      if (waiters !== undefined) {
+        waiters.push({ resolve, reject })
+        return
+      }
+      if (this.#collecting.size === 0) setImmediate(() => this.#send())
+      this.#collecting.set(grant, [{ resolve, reject }])
+    })
+  }
+
+  /** Sends what was collected. Nobody joins a batch that was sent: its snapshot may be older than the question. */
+  #send(): void {
+    const collected = [...this.#collecting]
+    this.#collecting = new Map()
+    for (let i = 0; i < collected.length; i += BATCH) void this.#load(new Map(collected.slice(i, i + BATCH)))
+  }
+
+  async #load(batch: ReadonlyMap<GrantId, readonly Waiter[]>): Promise<void> {
+    const waiters = [...batch.values()].flat()
+    try {
+      const found = await this.#readAtHead([...batch.keys()])
+      for (const [id, waiting] of batch) {
+        const entry = this.#remember(id, found.get(id))
+        for (const { resolve } of waiting) resolve(entry)
+      }
+    } catch (error) {
+      for (const { reject } of waiters) reject(error)
+    } finally {
+      this.#waiting -= waiters.length
+    }
+  }
+
+  /** An answer counts only where its snapshot is this process's own place in the log at the moment of use. */
+  async #readAtHead(ids: readonly GrantId[]): Promise<ReadonlyMap<GrantId, Grant>> {
+    for (let read = 0; read < MAX_READS; read++) {
+      const { head, grants } = await this.#tokens.grants(ids)
+      const here = this.#feed.head
+      if (head.seq === here.seq && head.mark === here.mark)
+        return new Map(grants.map((grant) => [grant.token.id, grant]))
+    }
+    throw new StoreUnavailable('the change log was ahead of every read')
+  }
+
+  #remember(id: GrantId, grant: Grant | undefined): Entry | null {
+    if (grant === undefined) {
+      this.#absent.set(id, true)
+      return null
+    }
+    const { user, token } = grant
+    const entry: Entry = {
+      id,
+      userId: user.id,
+      who: principalOf(grant),
+      key: this.#keys.accessKey(id, token.salt),
+      dead: false,
+    }
+    this.#entries.set(id, entry)
+    const siblings = this.#byUser.get(user.id)
+    if (siblings === undefined) this.#byUser.set(user.id, new Set([entry]))
+    else siblings.add(entry)
+    return entry
+  }
+
+  #bury(entry: Entry): void {
+    entry.dead = true
+    const siblings = this.#byUser.get(entry.userId)
+    siblings?.delete(entry)
+    if (siblings?.size === 0) this.#byUser.delete(entry.userId)
+  }
+}

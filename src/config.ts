@@ -1,0 +1,158 @@
+/** What can be set, with its default, from flags and the environment. A key exists only when it works. */
+import { z } from 'zod'
+
+const DURATION = /^(\d+)(ms|s|m|h|d)$/
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const SIZE = /^(\d+)(B|KiB|MiB)$/
+const UNIT_BYTES = { B: 1, KiB: 1024, MiB: 1024 * 1024 }
+
+/** `90d`, `10m`, `250ms`; in milliseconds. */
+const duration = (minMs: number, maxMs: number) =>
+  z
+    .string()
+    .regex(DURATION, 'a duration such as 30s, 10m or 90d')
+    .transform((text) => {
+      const [, amount, unit] = DURATION.exec(text)!
+      return Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS]
+    })
+    .refine((ms) => ms >= minMs && ms <= maxMs, `a duration from ${minMs} ms to ${maxMs} ms`)
+
+/** `64KiB`, `4MiB`; in bytes. */
+const size = (min: number, max: number) =>
+  z
+    .string()
+    .regex(SIZE, 'a size such as 16KiB or 4MiB')
+    .transform((text) => {
+      const [, amount, unit] = SIZE.exec(text)!
+      return Number(amount) * UNIT_BYTES[unit as keyof typeof UNIT_BYTES]
+    })
+    .refine((bytes) => bytes >= min && bytes <= max, `a size from ${min} to ${max} bytes`)
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'a whole number')
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `a whole number from ${min} to ${max}`)
+
+const loopback = z
+  .string()
+  .refine(
+    (host) => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host),
+    'a loopback address: this version has no TLS and trusts no proxy',
+  )
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const DAY = 86_400_000
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** Every key by its path. Values are texts, as the environment gives them. */
+export const settings = {
+  data_dir: z.string().min(1, 'a folder').default('./data'),
+  log: z.enum(['json', 'pretty'], 'json or pretty').optional(),
+  'server.host': loopback.default('127.0.0.1'),
+  'server.port': integer(0, 65535).prefault('8123'),
+  'server.admin.host': loopback.default('127.0.0.1'),
+  'server.admin.port': integer(0, 65535).optional(),
+  'hashing.memory': size(8 * MIB, 1024 * MIB).prefault('19MiB'),
+  'hashing.time': integer(1, 100).prefault('2'),
+  'hashing.parallelism': integer(1, 16).prefault('1'),
+  'hashing.concurrency': z
+    .union([z.literal('auto'), integer(1, 64)], 'auto or a whole number from 1 to 64')
+    .prefault('auto'),
+  'hashing.queue': integer(0, 100_000).prefault('200'),
+  'tokens.access_token_lifetime': duration(SECOND, DAY).prefault('30m'),
+  'tokens.refresh_token_idle': duration(MINUTE, 3650 * DAY).prefault('90d'),
+  'tokens.authorization_code_lifetime': duration(SECOND, 10 * MINUTE).prefault('10m'),
+  'limits.message_before_auth': size(KIB, 16 * MIB).prefault('16KiB'),
+  'limits.max_message': size(KIB, 16 * MIB).prefault('64KiB'),
+  'limits.auth_timeout': duration(SECOND, 10 * MINUTE).prefault('10s'),
+  'limits.login_flows.total': integer(1, 10_000_000).prefault('10000'),
+  'limits.login_flows.per_address': integer(1, 10_000_000).prefault('100'),
+  'limits.login_flows.lifetime': duration(SECOND, 60 * MINUTE).prefault('10m'),
+  'limits.outbox': size(64 * KIB, 1024 * MIB).prefault('4MiB'),
+  'home_assistant.version': z
+    .string()
+    .regex(/^\d+\.\d+(\.\d+)?$/, 'a version such as 2025.6.3')
+    .default('2025.6.3'),
+  'home_assistant.plain_close': z
+    .enum(['true', 'false'], 'true or false')
+    .transform((text) => text === 'true')
+    .prefault('false'),
+} as const
+
+export type Key = keyof typeof settings
+export type Config = { readonly [K in Key]: z.output<(typeof settings)[K]> }
+
+const PREFIX = 'LATCHKEY_'
+const FILE_SUFFIX = '_FILE'
+
+/** The variable of a key: `server.port` is `LATCHKEY_SERVER_PORT`. */
+export const variableOf = (key: Key): string => PREFIX + key.toUpperCase().replaceAll('.', '_')
+
+/** A setting that cannot be used; the message is one line that names it and says what would be right. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+interface Given {
+  readonly value: string
+  /** For the message: a flag or a variable. */
+  readonly source: string
+}
+
+/** Reads the variables: an unknown one is refused, `…_FILE` reads the value from a file. */
+const fromEnvironment = (
+  env: Readonly<Record<string, string | undefined>>,
+  readFile: (path: string) => string,
+): ReadonlyMap<Key, Given> => {
+  const keys = new Map((Object.keys(settings) as Key[]).map((key) => [variableOf(key), key]))
+  const given = new Map<Key, Given>()
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith(PREFIX) || value === undefined) continue
+    const direct = keys.get(name)
+    const indirect = name.endsWith(FILE_SUFFIX) ? keys.get(name.slice(0, -FILE_SUFFIX.length)) : undefined
+    const key = direct ?? indirect
+    if (key === undefined) throw new ConfigError(`${name}: there is no such setting; see latchkey serve --help`)
+    if (given.has(key)) throw new ConfigError(`${name}: ${key} is set twice, once as a value and once as a file`)
+    if (direct !== undefined) {
+      given.set(key, { value, source: name })
+      continue
+    }
+    try {
+      given.set(key, { value: readFile(value).trim(), source: name })
+    } catch (error) {
+      throw new ConfigError(`${name}: ${value} cannot be read (${(error as NodeJS.ErrnoException).code})`)
+    }
+  }
+  return given
+}
+
+/** Flags win over the environment, that over the defaults. Throws `ConfigError`. */
+export const readConfig = (
+  flags: Readonly<Partial<Record<Key, string>>>,
+  env: Readonly<Record<string, string | undefined>>,
+  readFile: (path: string) => string,
+  flagNames: Readonly<Partial<Record<Key, string>>> = {},
+): Config => {
+  const given = new Map(fromEnvironment(env, readFile))
+  for (const [key, value] of Object.entries(flags) as [Key, string | undefined][]) {
+    if (value !== undefined) given.set(key, { value, source: flagNames[key] ?? key })
+  }
+  const config: Record<string, unknown> = {}
+  for (const [key, schema] of Object.entries(settings) as [Key, z.ZodType][]) {
+    const found = given.get(key)
+    const parsed = schema.safeParse(found?.value)
+    // A default that does not fit is a mistake here, not the operator's.
+    if (!parsed.success && found === undefined) throw new TypeError(`default of ${key}: ${parsed.error.message}`)
+    if (!parsed.success) {
+      throw new ConfigError(
+        `${found!.source}: ${key} must be ${parsed.error.issues[0]!.message}, not ${JSON.stringify(found!.value)}`,
+      )
+    }
+    config[key] = parsed.data
+  }
+  return config as Config
+}

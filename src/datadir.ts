@@ -1,0 +1,133 @@
+/**
+ * The data directory: made for its owner alone, with the pepper, the set-up code and the marker that tells a first run
+ * from a lost database. Whatever does not fit together refuses to start, and nothing is put right in silence.
+ */
+import { randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { join, resolve } from 'node:path'
+import { newSetupCode } from './auth/secrets.ts'
+import { StoreRefused } from './store/store.ts'
+
+const PEPPER_BYTES = 32
+
+/** Writes a file of mode 0600 whole or not at all; an existing one stays as it is. */
+const writeNew = (path: string, bytes: Uint8Array): void => {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`
+  const file = openSync(temporary, 'wx', 0o600)
+  try {
+    writeSync(file, bytes)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  try {
+    // Fails if the name is taken: of two processes the first one's bytes count.
+    linkSync(temporary, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    rmSync(temporary)
+  }
+}
+
+const refuseIfOpen = (path: string): void => {
+  const { mode } = statSync(path)
+  if ((mode & 0o077) !== 0) {
+    throw new StoreRefused(
+      `${path} can be read by others; set its mode to ${statSync(path).isDirectory() ? '0700' : '0600'}`,
+    )
+  }
+}
+
+export class DataDir {
+  readonly path: string
+  readonly #setupCode: string
+  readonly #marker: string
+  readonly #pepper: string
+  readonly database: string
+
+  private constructor(path: string) {
+    this.path = resolve(path)
+    this.database = join(this.path, 'latchkey.db')
+    this.#pepper = join(this.path, 'pepper')
+    this.#marker = join(this.path, 'marker')
+    this.#setupCode = join(this.path, 'setup-code')
+  }
+
+  /** Makes the directory if it is not there. Throws `StoreRefused` with one line where it cannot be used. */
+  static open(path: string): DataDir {
+    const dir = new DataDir(path)
+    try {
+      mkdirSync(dir.path, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      throw new StoreRefused(
+        `${dir.path} cannot be made (${(error as NodeJS.ErrnoException).code}); choose another --data-dir`,
+      )
+    }
+    refuseIfOpen(dir.path)
+    return dir
+  }
+
+  /** The log id of the database that belongs here; null on a first run. */
+  marker(): string | null {
+    const marker = existsSync(this.#marker) ? readFileSync(this.#marker, 'utf8').trim() : null
+    if (marker !== null && !existsSync(this.database)) {
+      throw new StoreRefused(
+        `${this.database} is gone, but ${this.#marker} says that it was here; put a backup in its place`,
+      )
+    }
+    return marker
+  }
+
+  writeMarker(logId: string): void {
+    writeNew(this.#marker, Buffer.from(`${logId}\n`))
+  }
+
+  /** The pepper; made at the first start, never again. */
+  pepper(): Uint8Array {
+    if (!existsSync(this.#pepper)) {
+      if (existsSync(this.database)) {
+        throw new StoreRefused(
+          `${this.#pepper} is gone, but ${this.database} is there; put the pepper back that was used with it`,
+        )
+      }
+      writeNew(this.#pepper, randomBytes(PEPPER_BYTES))
+    }
+    refuseIfOpen(this.#pepper)
+    const pepper = readFileSync(this.#pepper)
+    if (pepper.length !== PEPPER_BYTES || pepper.every((byte) => byte === pepper[0])) {
+      throw new StoreRefused(
+        `${this.#pepper} does not hold ${PEPPER_BYTES} random bytes; put the pepper back that was used before`,
+      )
+    }
+    return pepper
+  }
+
+  /** Makes an empty database file that only its owner can read: SQLite gives its side files the same mode. */
+  prepareDatabase(): void {
+    if (!existsSync(this.database)) closeSync(openSync(this.database, 'a', 0o600))
+    refuseIfOpen(this.database)
+  }
+
+  /** The code with which somebody elsewhere may make the owner; the same until it is used. */
+  setupCode(): string {
+    if (!existsSync(this.#setupCode)) writeNew(this.#setupCode, Buffer.from(`${newSetupCode()}\n`))
+    refuseIfOpen(this.#setupCode)
+    return readFileSync(this.#setupCode, 'utf8').trim()
+  }
+
+  dropSetupCode(): void {
+    rmSync(this.#setupCode, { force: true })
+  }
+}

@@ -1,0 +1,344 @@
+/** One socket: its phases, its queue in and out, its deadline and its end. */
+import { refuseAddress } from '../auth/access.ts'
+import type { Principal } from '../auth/principal.ts'
+import type { Verifier } from '../auth/verifier.ts'
+import type { Log } from '../log.ts'
+import type { Command } from '../protocol/command.ts'
+import { type CloseName, closes } from '../protocol/errors.ts'
+import {
+  AUTH_INVALID,
+  AUTH_MALFORMED,
+  authFrame,
+  authInvalid,
+  authOk,
+  authRequired,
+  commandError,
+  failure,
+  MAX_TOKEN_LENGTH,
+} from '../protocol/frames.ts'
+import { isObject, parseJson } from '../protocol/json.ts'
+import type { Peer, Socket } from '../transport/transport.ts'
+import type { Deadline, Deadlines } from './deadlines.ts'
+import type { Caller, Dispatch } from './dispatch.ts'
+import type { Hub, Seat } from './hub.ts'
+import type { Metrics } from './metrics.ts'
+import { Outbox } from './outbox.ts'
+
+export interface ConnectionOptions {
+  readonly haVersion: string
+  /** Close with 1000 instead of the 4xxx codes. */
+  readonly plainClose: boolean
+  readonly authTimeoutMs: number
+  /** Bytes of a message before authentication. */
+  readonly messageBeforeAuth: number
+  readonly outboxBytes: number
+}
+
+/** What all connections of a gateway share. */
+export interface Shared {
+  readonly verifier: Verifier
+  readonly hub: Hub
+  readonly dispatch: Dispatch
+  readonly deadlines: Deadlines
+  readonly metrics: Metrics
+  readonly log: Log
+  readonly options: ConnectionOptions
+}
+
+/** `held`: authenticated, but what it may do is being read again. `ending`: nothing more is executed. */
+type Phase = 'auth' | 'verifying' | 'open' | 'held' | 'draining' | 'ending' | 'closed'
+
+const MAX_OUTBOX_MESSAGES = 4096
+/** What may wait on a socket while its rights are being looked up. */
+const MAX_WAITING_MESSAGES = 64
+const MAX_WAITING_BYTES = 128 * 1024
+/** A revocation of one's own session waits this long at most for its own answer. */
+const LAST_WORD_MS = 2000
+const DRAIN_MS = 10_000
+/** Clients that are sent away come back spread over this time. */
+const RECONNECT_SPREAD_MS = 10_000
+
+const decoder = new TextDecoder()
+
+export class Connection implements Peer, Seat, Caller {
+  lastId = 0
+  readonly #shared: Shared
+  readonly #socket: Socket
+  readonly #outbox: Outbox
+  readonly #left: (connection: Connection) => void
+  #phase: Phase = 'auth'
+  #who: Principal | null = null
+  #deadline: Deadline
+  #waiting: string[] = []
+  #waitingBytes = 0
+  #inFlight = 0
+  /** Commands under way that may have ended this very session: their answers still go out. */
+  #lastWords = 0
+  #close: { name: CloseName; reason: string } | null = null
+
+  /** `left` is called once, when the socket is gone. */
+  constructor(shared: Shared, socket: Socket, left: (connection: Connection) => void) {
+    this.#shared = shared
+    this.#left = left
+    this.#socket = socket
+    this.#outbox = new Outbox(socket, { bytes: shared.options.outboxBytes, messages: MAX_OUTBOX_MESSAGES }, () =>
+      this.#end('slowReader'),
+    )
+    this.#deadline = shared.deadlines.add(shared.options.authTimeoutMs, () => this.#end('authTimeout'))
+    socket.send(authRequired(shared.options.haVersion))
+  }
+
+  /** The server is going down: what is under way is finished, then the socket is closed. */
+  drain(): void {
+    if (this.#inFlight === 0) {
+      this.#end('restarting')
+    } else if (this.#phase === 'open' || this.#phase === 'held') {
+      this.#phase = 'draining'
+      this.#shared.deadlines.add(DRAIN_MS, () => this.#end('restarting'))
+    }
+  }
+
+  // Peer
+
+  message(data: Uint8Array, binary: boolean): void {
+    switch (this.#phase) {
+      case 'auth':
+        if (data.byteLength > this.#shared.options.messageBeforeAuth) this.#end('tooBig')
+        else if (binary) this.#end('unsupportedData')
+        else this.#authenticate(decoder.decode(data))
+        return
+      case 'verifying':
+      case 'held':
+        // An empty binary frame is malformed, any other has no handler here.
+        if (!binary) this.#wait(decoder.decode(data))
+        else if (data.byteLength === 0) this.#end('malformed')
+        return
+      case 'open':
+      case 'draining':
+        if (!binary) this.#commands(decoder.decode(data))
+        else if (data.byteLength === 0) this.#end('malformed')
+        return
+      default:
+    }
+  }
+
+  drained(): void {
+    if (this.#phase !== 'closed') this.#outbox.drained()
+  }
+
+  closed(code: number): void {
+    this.#shared.metrics.closed(this.#close === null ? code : closes[this.#close.name].code)
+    this.#leave()
+    this.#phase = 'closed'
+    this.#left(this)
+  }
+
+  // Seat
+
+  get who(): Principal {
+    // A connection is seated and dispatches only after it was admitted.
+    return this.#who!
+  }
+
+  condemn(close: CloseName): void {
+    if (this.#phase === 'closed' || this.#close !== null) return
+    this.#close = { name: close, reason: '' }
+    this.#leave()
+    this.#outbox.clear()
+  }
+
+  depart(): void {
+    if (this.#phase === 'closed') return
+    if (this.#lastWords === 0) this.#hangUp()
+    else this.#shared.deadlines.add(LAST_WORD_MS, () => this.#hangUp())
+  }
+
+  hold(): void {
+    if (this.#phase === 'open') this.#phase = 'held'
+  }
+
+  release(who: Principal): void {
+    if (this.#phase !== 'held') return
+    if (refuseAddress(who.localOnly, this.#socket.address) !== null) {
+      this.#end('userInactive')
+      return
+    }
+    this.#who = who
+    this.#resume()
+  }
+
+  // Caller
+
+  setFeatures(features: Readonly<Record<string, number | boolean>>): void {
+    this.#outbox.coalesce = Object.hasOwn(features, 'coalesce_messages')
+  }
+
+  reply(text: string, command?: Command): void {
+    if (this.#phase === 'ending') {
+      // The session is over: the one answer that still goes out is that of the command which ended it.
+      if (command?.endsSelf === true && this.#lastWords > 0) this.#socket.send(text)
+      return
+    }
+    if (this.#phase !== 'closed') this.#outbox.add(text)
+  }
+
+  begin(command: Command): () => void {
+    this.#inFlight++
+    if (command.endsSelf === true) this.#lastWords++
+    return () => {
+      this.#inFlight--
+      if (command.endsSelf === true && --this.#lastWords === 0 && this.#phase === 'ending') this.#hangUp()
+      if (this.#phase === 'draining' && this.#inFlight === 0) this.#end('restarting')
+    }
+  }
+
+  // Authentication
+
+  #authenticate(text: string): void {
+    const parsed = parseJson(text)
+    if (parsed.kind === 'malformed') {
+      this.#end('malformed')
+      return
+    }
+    const frame = parsed.kind === 'value' ? authFrame.safeParse(parsed.value) : null
+    if (frame === null || !frame.success) {
+      this.#refuse(AUTH_MALFORMED, 'malformed')
+      return
+    }
+    const token = 'access_token' in frame.data ? (frame.data.access_token ?? '') : ''
+    if (token === '' || token.length > MAX_TOKEN_LENGTH) this.#deny('none')
+    else this.#verify(token)
+  }
+
+  #verify(token: string): void {
+    const known = this.#shared.verifier.known(token)
+    if (known !== undefined) {
+      if (known === null) this.#deny('cached')
+      else this.#admit(known, 'cached')
+      return
+    }
+    this.#phase = 'verifying'
+    this.#shared.verifier
+      // Admitted in the turn of the last check: a revocation later than that finds the seat.
+      .verify(token, (who) => this.#admit(who, 'looked_up'))
+      .then((who) => {
+        if (who === null) this.#deny('looked_up')
+      })
+      .catch((error: unknown) => {
+        this.#shared.log.warn({ err: error }, 'token could not be verified')
+        this.#end('overloaded')
+      })
+  }
+
+  #admit(who: Principal, path: 'cached' | 'looked_up'): void {
+    // The socket may have closed, or its time may have run out, while the grant was read.
+    if (this.#phase !== 'auth' && this.#phase !== 'verifying') return
+    if (refuseAddress(who.localOnly, this.#socket.address) !== null) {
+      this.#deny(path)
+      return
+    }
+    this.#deadline.cancel()
+    this.#who = who
+    this.#shared.hub.add(this)
+    this.#shared.metrics.authenticated('ok', path)
+    this.#outbox.add(authOk(this.#shared.options.haVersion))
+    this.#resume()
+  }
+
+  #deny(path: 'cached' | 'looked_up' | 'none'): void {
+    if (this.#phase !== 'auth' && this.#phase !== 'verifying') return
+    this.#shared.metrics.authenticated('refused', path)
+    this.#shared.log.info({ address: this.#socket.address }, 'socket refused')
+    this.#refuse(AUTH_INVALID, 'notAuthenticated')
+  }
+
+  #refuse(message: typeof AUTH_INVALID | typeof AUTH_MALFORMED, close: CloseName): void {
+    this.#socket.send(authInvalid(message))
+    this.#end(close)
+  }
+
+  // Commands
+
+  #wait(text: string): void {
+    this.#waiting.push(text)
+    this.#waitingBytes += text.length
+    if (this.#waiting.length > MAX_WAITING_MESSAGES || this.#waitingBytes > MAX_WAITING_BYTES) this.#end('overloaded')
+  }
+
+  /** What waited is executed in its order, unless one of it ends or holds the connection again. */
+  #resume(): void {
+    this.#phase = 'open'
+    const waiting = this.#waiting
+    this.#waiting = []
+    this.#waitingBytes = 0
+    for (const text of waiting) {
+      if (this.#isOpen()) this.#commands(text)
+      else if (this.#isHeld()) this.#wait(text)
+    }
+  }
+
+  // A call may have changed the phase: asked anew, so that the compiler does not believe an older answer.
+  #isOpen(): boolean {
+    return this.#phase === 'open'
+  }
+  #isHeld(): boolean {
+    return this.#phase === 'held'
+  }
+
+  #commands(text: string): void {
+    const parsed = parseJson(text)
+    if (parsed.kind === 'malformed') {
+      this.#end('malformed')
+      return
+    }
+    const { value } = parsed
+    if (parsed.kind === 'forbidden') {
+      this.reply(failure(isObject(value) ? value['id'] : null, commandError('invalid_format')))
+      return
+    }
+    if (!Array.isArray(value)) {
+      this.#command(value)
+      return
+    }
+    for (const message of value) this.#command(message)
+  }
+
+  #command(message: unknown): void {
+    if (this.#phase === 'draining') {
+      const id = isObject(message) ? message['id'] : null
+      this.reply(failure(id, commandError('temporarily_unavailable', undefined, RECONNECT_SPREAD_MS)))
+    } else if (this.#phase === 'held') {
+      this.#wait(JSON.stringify(message))
+    } else if (this.#phase === 'open') {
+      this.#shared.dispatch(this, message)
+    }
+  }
+
+  // The end
+
+  /** Ends on the server's own account: what was queued goes out first. */
+  #end(name: CloseName): void {
+    if (this.#phase === 'closed' || this.#close !== null) return
+    const spread = name === 'restarting' || name === 'overloaded'
+    const reason = spread ? JSON.stringify({ after_ms: Math.floor(Math.random() * RECONNECT_SPREAD_MS) }) : ''
+    this.#close = { name, reason }
+    if (name === 'slowReader') this.#outbox.clear()
+    else this.#outbox.flush()
+    this.#leave()
+    this.#hangUp()
+  }
+
+  #leave(): void {
+    this.#deadline.cancel()
+    if (this.#who !== null && this.#phase !== 'ending' && this.#phase !== 'closed') this.#shared.hub.remove(this)
+    if (this.#phase !== 'closed') this.#phase = 'ending'
+    this.#waiting = []
+  }
+
+  #hangUp(): void {
+    if (this.#phase === 'closed' || this.#close === null) return
+    const { name, reason } = this.#close
+    const { code } = closes[name]
+    this.#socket.close(this.#shared.options.plainClose && code >= 4000 ? 1000 : code, reason)
+  }
+}

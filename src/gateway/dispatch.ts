@@ -1,0 +1,134 @@
+/** From a parsed message to its answer: the id rises, the type is known, the caller may, the fields fit, the handler answers. */
+import type { Principal } from '../auth/principal.ts'
+import type { Log } from '../log.ts'
+import type { Command, InputOf, ResultOf } from '../protocol/command.ts'
+import { type AllCommands, commands } from '../protocol/commands.ts'
+import type { CommandError, ErrorCode } from '../protocol/errors.ts'
+import { commandError, failure, isCommandId, pong, result } from '../protocol/frames.ts'
+import { isObject } from '../protocol/json.ts'
+import { describeIssues } from '../protocol/validation.ts'
+import { StoreUnavailable } from '../store/store.ts'
+
+/** A handler's "no". A value and not an exception: a peer can cause it at will, and it needs no stack trace. */
+export class Refusal {
+  readonly error: CommandError
+
+  constructor(code: ErrorCode) {
+    this.error = commandError(code)
+  }
+}
+
+/** What a handler knows of the caller. */
+export interface Context {
+  readonly who: Principal
+  /** Called by `supported_features`. */
+  setFeatures(features: Readonly<Record<string, number | boolean>>): void
+}
+
+/** One handler for each command, of the declared shape: a missing, misspelt or mistyped one does not compile. */
+export type Handlers<Cs> = {
+  readonly [K in keyof Cs]: (
+    context: Context,
+    input: InputOf<Cs[K]>,
+  ) => ResultOf<Cs[K]> | Refusal | Promise<ResultOf<Cs[K]> | Refusal>
+}
+
+/** The socket's side of a conversation, as dispatch needs it. */
+export interface Caller extends Context {
+  /** The last id that was accepted. */
+  lastId: number
+  reply(text: string, command?: Command): void
+  /** A handler that answers later has begun; `done` is called when its answer was given to `reply`. */
+  begin(command: Command): () => void
+}
+
+/** Milliseconds after which a caller may ask again for what the store could not answer. */
+const RETRY_AFTER_MS = 1000
+
+type Handler = (context: Context, input: unknown) => unknown
+
+/** Answers one message of the command phase, at once or later, exactly once. */
+export type Dispatch = (caller: Caller, message: unknown) => void
+
+export interface DispatchOptions {
+  readonly handlers: Handlers<AllCommands>
+  readonly log: Log
+  /** Tests: parse every answer against its declaration, and fail loudly. */
+  readonly strict: boolean
+}
+
+export const createDispatch = ({ handlers, log, strict }: DispatchOptions): Dispatch => {
+  const byType = new Map<string, { command: Command; handler: Handler }>()
+  for (const [type, command] of commands) {
+    byType.set(type, { command, handler: handlers[type as keyof AllCommands] as Handler })
+  }
+
+  const answer = (id: number, type: string, command: Command, value: unknown): string => {
+    if (value instanceof Refusal) return failure(id, value.error)
+    if (strict) {
+      const checked = command.result.safeParse(value ?? null)
+      if (!checked.success) throw new TypeError(`${type} answered with another shape: ${checked.error.message}`)
+    }
+    return command.reply === 'pong' ? pong(id) : result(id, value)
+  }
+
+  const fault = (id: number, type: string, error: unknown): string => {
+    if (error instanceof StoreUnavailable) {
+      log.warn({ err: error, command: type }, 'store unavailable')
+      return failure(id, commandError('temporarily_unavailable', undefined, RETRY_AFTER_MS))
+    }
+    log.error({ err: error, command: type }, 'command failed')
+    return failure(id, commandError('unknown_error'))
+  }
+
+  const later = async (caller: Caller, id: number, type: string, command: Command, value: Promise<unknown>) => {
+    const done = caller.begin(command)
+    let text: string
+    try {
+      text = answer(id, type, command, await value)
+    } catch (error) {
+      text = fault(id, type, error)
+    }
+    caller.reply(text, command)
+    done()
+  }
+
+  return (caller, message) => {
+    if (!isObject(message)) {
+      caller.reply(failure(0, commandError('invalid_format')))
+      return
+    }
+    const { id, type } = message
+    if (!isCommandId(id) || typeof type !== 'string' || type === '') {
+      caller.reply(failure(id, commandError('invalid_format')))
+      return
+    }
+    if (id <= caller.lastId) {
+      caller.reply(failure(id, commandError('id_reuse')))
+      return
+    }
+    const found = byType.get(type)
+    if (found === undefined) {
+      caller.reply(failure(id, commandError('unknown_command')))
+      return
+    }
+    const { command, handler } = found
+    caller.lastId = id
+    const parsed = command.schema.safeParse(message)
+    if (!parsed.success) {
+      caller.reply(failure(id, commandError('invalid_format', describeIssues(parsed.error, message))))
+      return
+    }
+    if (command.needs === 'admin' && !caller.who.isAdmin) {
+      caller.reply(failure(id, commandError('unauthorized')))
+      return
+    }
+    try {
+      const value = handler(caller, parsed.data)
+      if (value instanceof Promise) void later(caller, id, type, command, value)
+      else caller.reply(answer(id, type, command, value), command)
+    } catch (error) {
+      caller.reply(fault(id, type, error), command)
+    }
+  }
+}

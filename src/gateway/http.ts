@@ -1,0 +1,131 @@
+/** The HTTP side: one table of routes, and what every answer has in common (headers, CORS, errors). */
+import { Overloaded } from '../auth/hashing.ts'
+import type { Log } from '../log.ts'
+import { StoreUnavailable } from '../store/store.ts'
+import type { HttpRequest, HttpResponse } from '../transport/transport.ts'
+import type { Metrics } from './metrics.ts'
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** An exact path; or one that ends in `/*`, where `*` is the last segment. */
+  readonly path: string
+  /** True: any origin may call it and read the answer. */
+  readonly cors?: true
+  /** `rest` is what stood in the place of `*`. */
+  handle(request: HttpRequest, rest: string): HttpResponse | Promise<HttpResponse>
+}
+
+const JSON_TYPE = { 'content-type': 'application/json' }
+
+export const json = (status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): HttpResponse => ({
+  status,
+  headers: { ...JSON_TYPE, ...headers },
+  body: JSON.stringify(value),
+})
+
+export const empty = (status: number, headers: Readonly<Record<string, string>> = {}): HttpResponse => ({
+  status,
+  headers,
+  body: '',
+})
+
+/** Home Assistant's shape for a refusal: `message`, and `code` where a client acts on it. */
+export const message = (status: number, text: string, code?: string): HttpResponse =>
+  json(status, code === undefined ? { message: text } : { message: text, code })
+
+export const redirect = (location: string): HttpResponse => empty(302, { location })
+
+/** 503 with the time after which it is worth asking again. */
+const busy = (path: string, retryAfterMs: number): HttpResponse => {
+  const retry = { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }
+  return path === '/auth/token'
+    ? json(503, { error: 'temporarily_unavailable', error_description: 'Try again later.' }, retry)
+    : json(503, { message: 'Temporarily unavailable.' }, retry)
+}
+
+const COMMON_HEADERS = {
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'SAMEORIGIN',
+}
+
+/** What a preflight may ask for (Home Assistant's list). */
+const CORS_HEADERS = new Set(['origin', 'accept', 'x-requested-with', 'content-type', 'authorization'])
+
+const preflight = (request: HttpRequest, routes: readonly Route[]): HttpResponse => {
+  const origin = request.header('origin')
+  const method = request.header('access-control-request-method')
+  if (origin === undefined || method === undefined || !routes.some((route) => route.cors)) {
+    return message(403, 'CORS preflight request failed.')
+  }
+  const asked = (request.header('access-control-request-headers') ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+  if (asked.some((name) => !CORS_HEADERS.has(name.toLowerCase()))) return message(403, 'CORS preflight request failed.')
+  return empty(200, {
+    'access-control-allow-origin': origin,
+    'access-control-allow-methods': method,
+    vary: 'Origin',
+    ...(asked.length === 0 ? {} : { 'access-control-allow-headers': asked.join(',').toUpperCase() }),
+  })
+}
+
+export interface RouterOptions {
+  readonly routes: readonly Route[]
+  readonly log: Log
+  readonly metrics: Metrics | null
+}
+
+/** A function from request to answer that never rejects. */
+export const createRouter = ({ routes, log, metrics }: RouterOptions) => {
+  const exact = new Map<string, Route[]>()
+  const open = new Map<string, Route[]>()
+  for (const route of routes) {
+    const table = route.path.endsWith('/*') ? open : exact
+    table.set(route.path, [...(table.get(route.path) ?? []), route])
+  }
+
+  const find = (path: string): { matches: readonly Route[]; rest: string } => {
+    const matches = exact.get(path)
+    if (matches !== undefined) return { matches, rest: '' }
+    const cut = path.lastIndexOf('/') + 1
+    const rest = path.slice(cut)
+    return { matches: rest === '' ? [] : (open.get(`${path.slice(0, cut)}*`) ?? []), rest }
+  }
+
+  const answer = async (request: HttpRequest): Promise<HttpResponse> => {
+    const { matches, rest } = find(request.path)
+    if (matches.length === 0) return message(404, 'Not found.')
+    if (request.method === 'OPTIONS') return preflight(request, matches)
+    const route = matches.find(({ method }) => method === request.method)
+    if (route === undefined) {
+      const allow = [...matches.map(({ method }) => method), 'OPTIONS'].sort().join(',')
+      return json(405, { message: 'Method not allowed.' }, { allow })
+    }
+    const response = await route.handle(request, rest)
+    const origin = request.header('origin')
+    if (route.cors === undefined) return response
+    const shared = origin === undefined ? {} : { 'access-control-allow-origin': origin }
+    return { ...response, headers: { ...response.headers, ...shared, vary: 'Origin' } }
+  }
+
+  return async (request: HttpRequest): Promise<HttpResponse> => {
+    let response: HttpResponse
+    try {
+      response = await answer(request)
+    } catch (error) {
+      if (error instanceof Overloaded) {
+        response = busy(request.path, error.retryAfterMs)
+      } else if (error instanceof StoreUnavailable) {
+        log.warn({ err: error, path: request.path }, 'store unavailable')
+        response = busy(request.path, 1000)
+      } else {
+        log.error({ err: error, path: request.path }, 'request failed')
+        response = message(500, 'Internal error.')
+      }
+    }
+    metrics?.http(response.status)
+    return { ...response, headers: { ...COMMON_HEADERS, ...response.headers } }
+  }
+}

@@ -1,0 +1,117 @@
+/** The live connections by grant and by user. It hears each change of the log and ends or re-judges whom it names. */
+import type { Principal } from '../auth/principal.ts'
+import type { Verifier } from '../auth/verifier.ts'
+import type { CloseName } from '../protocol/errors.ts'
+import type { ChangeFeed, ChangeListener } from '../store/changes.ts'
+import type { Change, GrantId, UserId } from '../store/model.ts'
+
+/** What the hub asks of an authenticated connection. */
+export interface Seat {
+  readonly who: Principal
+  /** From this call on nothing is executed and nothing queued goes out. The close follows with `depart`. */
+  condemn(close: CloseName): void
+  depart(): void
+  /** Rights may have changed: what arrives waits until `release` or `condemn`. */
+  hold(): void
+  release(who: Principal): void
+}
+
+/** Closes of one turn of the event loop, so that ending a crowd does not stall the others. */
+const CLOSES_A_TURN = 250
+
+export class Hub implements ChangeListener {
+  readonly #verifier: Verifier
+  readonly #byGrant = new Map<GrantId, Set<Seat>>()
+  readonly #byUser = new Map<UserId, Set<Seat>>()
+  #departing: Seat[] = []
+
+  /** Listens after the verifier: when a socket is re-judged here, the token is dead there already. */
+  constructor(verifier: Verifier, feed: ChangeFeed) {
+    this.#verifier = verifier
+    feed.listen(this)
+  }
+
+  /** To be called in the turn in which the principal was verified. */
+  add(seat: Seat): void {
+    this.#seats(this.#byGrant, seat.who.grantId).add(seat)
+    this.#seats(this.#byUser, seat.who.userId).add(seat)
+  }
+
+  remove(seat: Seat): void {
+    this.#drop(this.#byGrant, seat.who.grantId, seat)
+    this.#drop(this.#byUser, seat.who.userId, seat)
+  }
+
+  get size(): number {
+    let seats = 0
+    for (const set of this.#byUser.values()) seats += set.size
+    return seats
+  }
+
+  changed(change: Change): void {
+    switch (change.kind) {
+      case 'user_added':
+      case 'grant_added':
+        return
+      case 'grant_revoked':
+        this.#end(this.#byGrant.get(change.subject as GrantId), 'revoked')
+        return
+      case 'user_removed':
+        this.#end(this.#byUser.get(change.subject as UserId), 'userInactive')
+        return
+      case 'user_changed':
+        this.#rejudge(this.#byUser.get(change.subject as UserId))
+        return
+      default:
+        for (const seats of [...this.#byUser.values()]) this.#rejudge(seats)
+    }
+  }
+
+  #seats<K>(index: Map<K, Set<Seat>>, key: K): Set<Seat> {
+    let seats = index.get(key)
+    if (seats === undefined) {
+      seats = new Set()
+      index.set(key, seats)
+    }
+    return seats
+  }
+
+  #drop<K>(index: Map<K, Set<Seat>>, key: K, seat: Seat): void {
+    const seats = index.get(key)
+    if (seats?.delete(seat) && seats.size === 0) index.delete(key)
+  }
+
+  /** All are dead first; then the closes go out, the first of them in this very turn. */
+  #end(seats: ReadonlySet<Seat> | undefined, close: CloseName): void {
+    if (seats === undefined) return
+    const named = [...seats]
+    for (const seat of named) seat.condemn(close)
+    const idle = this.#departing.length === 0
+    this.#departing.push(...named)
+    if (idle) this.#depart()
+  }
+
+  #depart(): void {
+    for (const seat of this.#departing.slice(0, CLOSES_A_TURN)) seat.depart()
+    this.#departing = this.#departing.slice(CLOSES_A_TURN)
+    if (this.#departing.length > 0) setImmediate(() => this.#depart())
+  }
+
+  #rejudge(seats: ReadonlySet<Seat> | undefined): void {
+    const grants = new Set<GrantId>()
+    for (const seat of seats ?? []) {
+      seat.hold()
+      grants.add(seat.who.grantId)
+    }
+    for (const grant of grants) {
+      this.#verifier
+        .stand(grant, (who) => {
+          const held = this.#byGrant.get(grant)
+          if (who === null) this.#end(held, 'userInactive')
+          else for (const seat of [...(held ?? [])]) seat.release(who)
+        })
+        // Nobody can say what they may do now: they come back when somebody can.
+        .catch(() => this.#end(this.#byGrant.get(grant), 'overloaded'))
+    }
+  }
+}

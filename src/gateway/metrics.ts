@@ -1,0 +1,80 @@
+/** What is counted, as Prometheus text. */
+import { Counter, Gauge, type Registry } from 'prom-client'
+
+export interface Metrics {
+  /** `path`: known without a look-up, looked up, or refused before that. */
+  authenticated(outcome: 'ok' | 'refused', path: 'cached' | 'looked_up' | 'none'): void
+  closed(code: number): void
+  login(outcome: 'ok' | 'refused'): void
+  token(grant: 'authorization_code' | 'refresh_token', outcome: 'ok' | 'refused'): void
+  http(status: number): void
+  /** Prometheus text, and its content type. */
+  read(): Promise<{ text: string; type: string }>
+}
+
+export interface Gauges {
+  sockets(): number
+  hashQueue(): number
+}
+
+/** A registry for each gateway, so that several live in one process. */
+export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
+  const registers = [registry]
+  const authentications = new Counter({
+    name: 'latchkey_socket_authentications_total',
+    help: 'Sockets that presented a token, by outcome and by whether the token was known.',
+    labelNames: ['outcome', 'path'],
+    registers,
+  })
+  const closeCodes = new Counter({
+    name: 'latchkey_socket_closes_total',
+    help: 'Sockets that ended, by close code.',
+    labelNames: ['code'],
+    registers,
+  })
+  const logins = new Counter({
+    name: 'latchkey_logins_total',
+    help: 'Login steps with a password, by outcome.',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const tokens = new Counter({
+    name: 'latchkey_token_requests_total',
+    help: 'Requests at the token endpoint, by grant type and outcome.',
+    labelNames: ['grant_type', 'outcome'],
+    registers,
+  })
+  const requests = new Counter({
+    name: 'latchkey_http_requests_total',
+    help: 'HTTP requests, by status.',
+    labelNames: ['status'],
+    registers,
+  })
+  new Gauge({
+    name: 'latchkey_sockets',
+    help: 'Authenticated sockets that are open.',
+    registers,
+    collect() {
+      this.set(gauges.sockets())
+    },
+  })
+  new Gauge({
+    name: 'latchkey_hash_queue',
+    help: 'Password checks that wait for their turn.',
+    registers,
+    collect() {
+      this.set(gauges.hashQueue())
+    },
+  })
+  // Bound once: a labelled counter looks its labels up at every call.
+  const cached = authentications.labels('ok', 'cached')
+  return {
+    authenticated: (outcome, path) =>
+      outcome === 'ok' && path === 'cached' ? cached.inc() : authentications.labels(outcome, path).inc(),
+    closed: (code) => closeCodes.labels(String(code)).inc(),
+    login: (outcome) => logins.labels(outcome).inc(),
+    token: (grant, outcome) => tokens.labels(grant, outcome).inc(),
+    http: (status) => requests.labels(String(status)).inc(),
+    read: async () => ({ text: await registry.metrics(), type: registry.contentType }),
+  }
+}

@@ -1,0 +1,57 @@
+/** Every error code of a command, every close code of a socket, and what a client does next. */
+
+/**
+ * Error codes with the public text that goes with each. Texts are fixed sentences: the detail goes to the log.
+ * The codes and texts of Home Assistant are kept to the letter, as its clients show them.
+ */
+export const errors = {
+  id_reuse: 'Identifier values have to increase.',
+  invalid_format: 'Message incorrectly formatted.',
+  unknown_command: 'Unknown command.',
+  unknown_error: 'Unknown error',
+  unauthorized: 'Unauthorized',
+  not_found: 'Not found.',
+  only_active_user: 'Only allowed as active user',
+  invalid_token_id: 'Received invalid token',
+  temporarily_unavailable: 'Temporarily unavailable.',
+} as const
+
+export type ErrorCode = keyof typeof errors
+
+/** An error result's `error` member. `retry_after_ms` stands only where waiting helps. */
+export interface CommandError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly retry_after_ms?: number
+}
+
+/**
+ * Close codes (RFC 6455 section 7.4: 4000 to 4999 are the application's) and what a client does next:
+ * `reconnect` with jitter, `refresh` the access token and reconnect, `login` anew, or `stop`.
+ * Where a reason holds data it is JSON of at most 123 bytes, as `{"after_ms":1200}`.
+ */
+export const closes = {
+  restarting: { code: 4000, next: 'reconnect' },
+  slowReader: { code: 4001, next: 'reconnect' },
+  overloaded: { code: 4002, next: 'reconnect' },
+  authTimeout: { code: 4101, next: 'reconnect' },
+  revoked: { code: 4200, next: 'login' },
+  userInactive: { code: 4201, next: 'login' },
+  notAuthenticated: { code: 4202, next: 'refresh' },
+  malformed: { code: 4300, next: 'stop' },
+  unsupportedData: { code: 1003, next: 'stop' },
+  tooBig: { code: 1009, next: 'stop' },
+} as const
+
+export type CloseName = keyof typeof closes
+
+/** Errors of the token endpoint (RFC 6749 section 5.2), with the HTTP status each is answered with. */
+export const oauthErrors = {
+  invalid_request: 400,
+  invalid_grant: 400,
+  unsupported_grant_type: 400,
+  access_denied: 403,
+  temporarily_unavailable: 503,
+} as const
+
+export type OAuthErrorCode = keyof typeof oauthErrors

@@ -1,0 +1,47 @@
+/** The frames of the socket: what the client's first message looks like, and the texts that the server sends. */
+import { z } from 'zod'
+import { type CommandError, type ErrorCode, errors } from './errors.ts'
+
+/** Version of Latchkey's own additions to Home Assistant's protocol, announced in `auth_required`. */
+export const PROTOCOL_VERSION = 1
+
+/** Tokens longer than this are refused before they are looked at; 8,192 itself passes (Home Assistant's bound). */
+export const MAX_TOKEN_LENGTH = 8192
+
+/** `auth` with at most one secret. `api_password` is well formed and never right. */
+export const authFrame = z.union([
+  z.strictObject({ type: z.literal('auth'), access_token: z.string().optional() }),
+  z.strictObject({ type: z.literal('auth'), api_password: z.string() }),
+])
+
+/** The largest id: JSON numbers beyond it cannot be told apart in JavaScript. */
+export const isCommandId = (id: unknown): id is number => Number.isSafeInteger(id) && (id as number) > 0
+
+export const AUTH_INVALID = 'Invalid access token or password'
+export const AUTH_MALFORMED = 'Auth message incorrectly formatted'
+
+export const authRequired = (haVersion: string): string =>
+  JSON.stringify({ type: 'auth_required', ha_version: haVersion, latchkey: PROTOCOL_VERSION })
+
+export const authOk = (haVersion: string): string => JSON.stringify({ type: 'auth_ok', ha_version: haVersion })
+
+export const authInvalid = (message: typeof AUTH_INVALID | typeof AUTH_MALFORMED): string =>
+  JSON.stringify({ type: 'auth_invalid', message })
+
+export const pong = (id: number): string => `{"id":${id},"type":"pong"}`
+
+export const result = (id: number, value: unknown): string =>
+  `{"id":${id},"type":"result","success":true,"result":${JSON.stringify(value ?? null)}}`
+
+/** An id that is no command id is echoed if it is a short scalar, so that the client finds its message; else null. */
+const echo = (id: unknown): string => {
+  if (typeof id === 'number' || typeof id === 'boolean') return JSON.stringify(id)
+  return typeof id === 'string' && id.length <= 64 ? JSON.stringify(id) : 'null'
+}
+
+/** The `error` member for a code; the text is the table's unless a sentence is given. */
+export const commandError = (code: ErrorCode, message: string = errors[code], retryAfterMs?: number): CommandError =>
+  retryAfterMs === undefined ? { code, message } : { code, message, retry_after_ms: retryAfterMs }
+
+export const failure = (id: unknown, error: CommandError): string =>
+  `{"id":${echo(id)},"type":"result","success":false,"error":${JSON.stringify(error)}}`

@@ -1,0 +1,69 @@
+/** The commands about one's own account. Shapes and error codes are Home Assistant's. */
+import { z } from 'zod'
+import { command, optional } from './command.ts'
+
+const instant = z.iso.datetime({ offset: true })
+
+export const profile = {
+  'auth/current_user': command({
+    doc: 'Describe the user of this socket.',
+    needs: 'user',
+    input: {},
+    result: z.strictObject({
+      id: z.string(),
+      name: z.string().nullable(),
+      is_owner: z.boolean(),
+      is_admin: z.boolean(),
+      credentials: z.array(z.strictObject({ auth_provider_type: z.string(), auth_provider_id: z.string().nullable() })),
+      mfa_modules: z.array(z.strictObject({ id: z.string(), name: z.string(), enabled: z.boolean() })),
+    }),
+    errors: [],
+  }),
+
+  'auth/refresh_tokens': command({
+    doc: "List one's own refresh tokens, the session of this socket marked as current.",
+    needs: 'user',
+    input: {},
+    result: z.array(
+      z.strictObject({
+        auth_provider_type: z.string().nullable(),
+        client_icon: z.string().nullable(),
+        client_id: z.string().nullable(),
+        client_name: z.string().nullable(),
+        created_at: instant,
+        expire_at: instant.nullable(),
+        id: z.string(),
+        is_current: z.boolean(),
+        last_used_at: instant.nullable(),
+        last_used_ip: z.string().nullable(),
+        type: z.enum(['normal', 'long_lived_access_token', 'system']),
+      }),
+    ),
+    errors: [],
+  }),
+
+  'auth/delete_refresh_token': command({
+    doc: "Revoke one of one's own refresh tokens. Its sockets are closed; this one too, after the answer, if it is its own.",
+    needs: 'user',
+    input: { refresh_token_id: z.string() },
+    result: z.strictObject({}),
+    errors: ['invalid_token_id'],
+    endsSelf: true,
+  }),
+
+  'auth/long_lived_access_token': command({
+    doc: 'Create an access token that lives for some days and is shown once.',
+    needs: 'user',
+    input: {
+      // A length is judged in code points by nobody who matters: the bound only keeps rows small.
+      client_name: z.string().min(1).max(200),
+      client_icon: optional(z.string().max(200)),
+      lifespan: z.int().min(1).max(3650),
+    },
+    result: z.string(),
+    // A name that is taken is unknown_error in Home Assistant, and its clients know no other.
+    errors: [],
+  }),
+} as const
+
+export type ProfileCommands = typeof profile

@@ -1,0 +1,81 @@
+/** Login flows and authorization codes in SQL. */
+import type { Executor } from './executor.ts'
+import type { Digest } from './model.ts'
+import { fromCode, fromFlow, toCode, toFlow } from './schema.ts'
+import type { Codes, Flows } from './store.ts'
+import { revokeRows } from './tokens.ts'
+
+export const codeStore = ({ write }: Executor): Codes => ({
+  take: async (hash: Digest) => {
+    const { value } = await write(async (db, log) => {
+      const row = await db.selectFrom('auth_code').selectAll().where('hash', '=', hash).executeTakeFirst()
+      if (row === undefined) return null
+      const again = row.presented > 0
+      await db
+        .updateTable('auth_code')
+        .set({ presented: again ? 2 : 1 })
+        .where('hash', '=', hash)
+        .execute()
+      if (!again) return toCode(row)
+      const rows = await db.selectFrom('auth_grant').select(['id', 'user_id']).where('code_hash', '=', hash).execute()
+      await revokeRows(rows, db, log, 'code_reused')
+      return 'reused' as const
+    })
+    return value
+  },
+})
+
+export const flowStore = ({ read, write }: Executor): Flows => ({
+  put: async (flow, caps, now) => {
+    const { value } = await write(async (db) => {
+      const open = db
+        .selectFrom('auth_flow')
+        .select((eb) => eb.fn.countAll().as('n'))
+        .where('expires_at', '>', now)
+      const total = await open.executeTakeFirstOrThrow()
+      if (Number(total.n) >= caps.total) return 'full' as const
+      const here = await open.where('address', '=', flow.address).executeTakeFirstOrThrow()
+      if (Number(here.n) >= caps.perAddress) return 'full' as const
+      await db.insertInto('auth_flow').values(fromFlow(flow)).execute()
+      return 'kept' as const
+    })
+    return value
+  },
+
+  get: (id) =>
+    read(async (db) => {
+      const row = await db.selectFrom('auth_flow').selectAll().where('id', '=', id).executeTakeFirst()
+      return row === undefined ? null : toFlow(row)
+    }),
+
+  replace: async (flow) => {
+    const { value } = await write((db) =>
+      db
+        .updateTable('auth_flow')
+        .set(fromFlow(flow))
+        .where('id', '=', flow.id)
+        .where('version', '=', flow.version - 1)
+        .executeTakeFirst(),
+    )
+    return value.numUpdatedRows === 1n
+  },
+
+  finish: async (flow, code) => {
+    const { value } = await write(async (db) => {
+      const { numDeletedRows } = await db
+        .deleteFrom('auth_flow')
+        .where('id', '=', flow.id)
+        .where('version', '=', flow.version)
+        .executeTakeFirst()
+      if (numDeletedRows !== 1n) return false
+      if (code !== null) await db.insertInto('auth_code').values(fromCode(code)).execute()
+      return true
+    })
+    return value
+  },
+
+  remove: async (id) => {
+    const { value } = await write((db) => db.deleteFrom('auth_flow').where('id', '=', id).executeTakeFirst())
+    return value.numDeletedRows === 1n
+  },
+})

@@ -1,0 +1,42 @@
+/** The store's promises in SQL, one implementation for every dialect. How a transaction is run is the driver's. */
+import type { Clock } from '../clock.ts'
+import type { Executor } from './executor.ts'
+import { readChanges } from './log.ts'
+import { codeStore, flowStore } from './logins.ts'
+import type { Store } from './store.ts'
+import { tokenStore } from './tokens.ts'
+import { Touches } from './touches.ts'
+import { passwordStore, userStore } from './users.ts'
+
+/** Codes and flows stay this long past their end, so that a late use is known for what it is. */
+const KEEP_PAST_END_MS = 600_000
+
+/** The whole store over one executor. */
+export const sqlStore = (name: string, executor: Executor, clock: Clock): Store => {
+  const touches = new Touches(executor, clock)
+  return {
+    name,
+    users: userStore(executor),
+    passwords: passwordStore(executor),
+    tokens: tokenStore(executor, touches),
+    codes: codeStore(executor),
+    flows: flowStore(executor),
+    changes: (from, limit) => executor.read((db) => readChanges(db, from, limit)),
+    sweep: async (now) => {
+      await executor.write(async (db) => {
+        await db
+          .deleteFrom('auth_code')
+          .where('expires_at', '<=', now - KEEP_PAST_END_MS)
+          .execute()
+        await db
+          .deleteFrom('auth_flow')
+          .where('expires_at', '<=', now - KEEP_PAST_END_MS)
+          .execute()
+      })
+    },
+    close: async () => {
+      await touches.flush()
+      await executor.close()
+    },
+  }
+}

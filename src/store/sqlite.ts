@@ -1,0 +1,287 @@
+/**
+ * The SQLite driver: one process owns the file. Calls of one turn share a transaction and one fsync (group commit), and
+ * a change is applied in the turn of its commit.
+ */
+import { randomUUID, timingSafeEqual } from 'node:crypto'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { Kysely, Migrator, SqliteAdapter, SqliteDialect } from 'kysely'
+import type { Clock } from '../clock.ts'
+import { ChangeFeed } from './changes.ts'
+import type { Executor, Log } from './executor.ts'
+import { append, type Db, readHead } from './log.ts'
+import { migrations, sqliteTypes } from './migrations.ts'
+import type { Change, NewChange } from './model.ts'
+import type { Tables } from './schema.ts'
+import { sqlStore } from './sql.ts'
+import { type Store, StoreRefused, StoreUnavailable } from './store.ts'
+
+/** More calls than this wait for the next turn, so that a crowd of writers leaves the sockets their time. */
+const MAX_BATCH = 64
+
+/** Primary result codes of SQLite (sqlite.org/rescode.html). */
+const BUSY = 5
+const CORRUPT = 11
+const NOTADB = 26
+
+const resultCode = (error: unknown): number | null => {
+  const code = (error as { errcode?: unknown } | null)?.errcode
+  return typeof code === 'number' ? code & 0xff : null
+}
+
+/** Node 22 brings SQLite along; on Node 20 the same interface comes from a package. */
+const openDatabase = async (file: string): Promise<DatabaseSync> => {
+  const { DatabaseSync } = await import('node:sqlite').catch(
+    async () => (await import('@photostructure/sqlite')) as unknown as typeof import('node:sqlite'),
+  )
+  return new DatabaseSync(file)
+}
+
+/** Kysely's SQLite dialect over `DatabaseSync`, with statements prepared once. */
+const dialectOf = (database: DatabaseSync): SqliteDialect => {
+  const statements = new Map<
+    string,
+    { reader: boolean; all(p: readonly unknown[]): unknown[]; run(p: readonly unknown[]): never }
+  >()
+  const dialect = new SqliteDialect({
+    database: {
+      close: () => undefined,
+      prepare: (text: string) => {
+        let statement = statements.get(text)
+        if (statement === undefined) {
+          const prepared: StatementSync = database.prepare(text)
+          statement = {
+            reader: prepared.columns().length > 0,
+            all: (parameters) => prepared.all(...(parameters as [])),
+            run: (parameters) => prepared.run(...(parameters as [])) as never,
+          }
+          statements.set(text, statement)
+        }
+        return statement as never
+      },
+    },
+  })
+  // SQLite can change its schema inside a transaction; Kysely's adapter does not say so, and would migrate without one.
+  dialect.createAdapter = () =>
+    Object.defineProperty(new SqliteAdapter(), 'supportsTransactionalDdl', { value: true }) as SqliteAdapter
+  return dialect
+}
+
+interface Call {
+  readonly writes: boolean
+  readonly run: (db: Db, log: Log) => Promise<unknown>
+  readonly resolve: (outcome: { value: unknown; seq: number }) => void
+  readonly reject: (error: unknown) => void
+}
+
+type Outcome = { readonly value: unknown; readonly seq: number } | { readonly error: unknown }
+
+class SqliteExecutor implements Executor {
+  readonly #database: DatabaseSync
+  readonly #db: Db
+  readonly #clock: Clock
+  readonly #feed: ChangeFeed
+  #queue: Call[] = []
+  #turn: Promise<void> | null = null
+  #closed = false
+
+  constructor(database: DatabaseSync, db: Db, feed: ChangeFeed, clock: Clock) {
+    this.#database = database
+    this.#db = db
+    this.#feed = feed
+    this.#clock = clock
+  }
+
+  // Arrow functions: the store takes them apart from the object.
+  readonly read = async <T>(op: (db: Db) => Promise<T>): Promise<T> => {
+    const { value } = await this.#enqueue<T>(false, op)
+    return value
+  }
+
+  readonly write = <T>(op: (db: Db, log: Log) => Promise<T>): Promise<{ value: T; seq: number }> =>
+    this.#enqueue<T>(true, op)
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#turn
+    // On Node 20 the package's close leaves the connection, and so its lock, to the garbage collector as long as
+    // prepared statements are about: the lock is given back first, for which the write-ahead log is folded in.
+    this.#database.exec(
+      'pragma journal_mode = delete; pragma locking_mode = normal; select 1 from sqlite_master limit 1',
+    )
+    this.#database.close()
+  }
+
+  #enqueue<T>(writes: boolean, run: Call['run']): Promise<{ value: T; seq: number }> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new StoreUnavailable('the store is closed'))
+        return
+      }
+      this.#queue.push({ writes, run, resolve: resolve as Call['resolve'], reject })
+      this.#turn ??= this.#drain()
+    })
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) {
+      // Everything that this turn's events ask for joins the batch.
+      await new Promise<void>((resolve) => setImmediate(resolve))
+      const batch = this.#queue.slice(0, MAX_BATCH)
+      this.#queue = this.#queue.slice(MAX_BATCH)
+      await this.#commit(batch)
+    }
+    this.#turn = null
+  }
+
+  /** The driver is synchronous: the awaits in here are microtasks, and the event loop does not turn before the commit. */
+  async #commit(batch: readonly Call[]): Promise<void> {
+    const outcomes: Outcome[] = []
+    const committed: Change[] = []
+    const writes = batch.some((call) => call.writes)
+    try {
+      this.#database.exec(writes ? 'begin immediate' : 'begin')
+      for (const call of batch) outcomes.push(await this.#runOne(call, committed))
+      this.#database.exec('commit')
+    } catch (cause) {
+      this.#rollBack()
+      const error = new StoreUnavailable('the transaction could not be committed', { cause })
+      for (const call of batch) call.reject(error)
+      return
+    }
+    this.#feed.apply(committed)
+    for (const [i, call] of batch.entries()) {
+      const outcome = outcomes[i]!
+      if ('error' in outcome) call.reject(outcome.error)
+      else call.resolve(outcome)
+    }
+  }
+
+  /** One call in a savepoint of its own, so that its failure is not its neighbours'. */
+  async #runOne(call: Call, committed: Change[]): Promise<Outcome> {
+    if (call.writes) this.#database.exec('savepoint one')
+    try {
+      const changes: NewChange[] = []
+      const value = await call.run(this.#db, (change) => changes.push(change))
+      const rows = changes.length === 0 ? [] : await append(this.#db, changes, this.#clock.now())
+      if (call.writes) this.#database.exec('release one')
+      committed.push(...rows)
+      return { value, seq: committed.at(-1)?.seq ?? this.#feed.head.seq }
+    } catch (error) {
+      // Where SQLite has already rolled everything back (full disk), this throws too, and the whole batch fails.
+      if (call.writes) this.#database.exec('rollback to one; release one')
+      return {
+        error: resultCode(error) === null ? error : new StoreUnavailable('a statement failed', { cause: error }),
+      }
+    }
+  }
+
+  #rollBack(): void {
+    try {
+      this.#database.exec('rollback')
+    } catch {
+      // Nothing was open any more.
+    }
+  }
+}
+
+export interface SqliteOptions {
+  /** A path, or `:memory:`. */
+  readonly file: string
+  /** The log id that the marker beside the database names; null on a first run. */
+  readonly expect: string | null
+  /** A MAC of the log id under the pepper: a database and a pepper that do not belong together are refused. */
+  readonly pepperCheck: (logId: string) => Uint8Array
+  readonly clock: Clock
+}
+
+export interface OpenedStore {
+  readonly store: Store
+  readonly feed: ChangeFeed
+  readonly logId: string
+}
+
+const refusal = (file: string, error: unknown): unknown => {
+  switch (resultCode(error)) {
+    case BUSY:
+      return new StoreRefused(`${file} is in use by another process; stop that one first, or choose another --data-dir`)
+    case CORRUPT:
+    case NOTADB:
+      return new StoreRefused(`${file} is damaged or is no SQLite database; put a backup in its place`)
+    default:
+      return error
+  }
+}
+
+/** Opens, checks and migrates. Rejects with `StoreRefused` and one line for the operator where the file is not to be used. */
+export const openSqlite = async (options: SqliteOptions): Promise<OpenedStore> => {
+  const { file } = options
+  const database = await openDatabase(file)
+  try {
+    return await prepare(database, options)
+  } catch (error) {
+    database.close()
+    throw refusal(file, error)
+  }
+}
+
+const prepare = async (database: DatabaseSync, options: SqliteOptions): Promise<OpenedStore> => {
+  const { file, expect, pepperCheck, clock } = options
+  // Exclusive first: WAL then needs no shared memory, and a second process is refused instead of served.
+  database.exec('pragma locking_mode = exclusive')
+  database.exec('pragma journal_mode = wal')
+  database.exec('pragma synchronous = full')
+  database.exec('pragma foreign_keys = on')
+  // Takes the lock now and not at the first write.
+  database.exec('begin exclusive; commit')
+  const check = database.prepare('pragma quick_check(1)').get() as { quick_check: string }
+  if (check.quick_check !== 'ok')
+    throw new StoreRefused(`${file} is damaged (${check.quick_check}); put a backup in its place`)
+
+  const known = database.prepare("select 1 from sqlite_master where name = 'auth_head'").get() !== undefined
+  if (expect !== null && !known) {
+    throw new StoreRefused(
+      `${file} is empty, but the marker beside it says that a database was here; put a backup in its place`,
+    )
+  }
+  const db = new Kysely<Tables>({ dialect: dialectOf(database) })
+  await migrate(db, file)
+  const logId = await identify(db, options)
+  if (expect !== null && expect !== logId) {
+    throw new StoreRefused(`${file} is another database than the one the marker beside it names`)
+  }
+  const head = await db.selectFrom('auth_head').select('pepper_check').executeTakeFirstOrThrow()
+  const wanted = pepperCheck(logId)
+  if (head.pepper_check.length !== wanted.length || !timingSafeEqual(head.pepper_check, wanted)) {
+    throw new StoreRefused(`the pepper file does not belong to ${file}; put the pepper back that was used with it`)
+  }
+  const feed = new ChangeFeed(await readHead(db))
+  return { store: sqlStore('sqlite', new SqliteExecutor(database, db, feed, clock), clock), feed, logId }
+}
+
+const migrate = async (db: Kysely<Tables>, file: string): Promise<void> => {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations(sqliteTypes) } })
+  const { error } = await migrator.migrateToLatest()
+  if (error === undefined) return
+  if (error instanceof Error && /missing|corrupted/.test(error.message)) {
+    throw new StoreRefused(`${file} was written by a newer Latchkey than this one; start that one instead`)
+  }
+  throw error
+}
+
+/** The id of the database's change log; made at the first start, in one transaction with the log's first row. */
+const identify = async (db: Kysely<Tables>, { pepperCheck, clock }: SqliteOptions): Promise<string> => {
+  const found = await db.selectFrom('auth_head').select('log_id').executeTakeFirst()
+  if (found !== undefined) return found.log_id
+  const logId = randomUUID()
+  await db.transaction().execute(async (tx) => {
+    await tx
+      .insertInto('auth_head')
+      .values({ one: 1, log_id: logId, pepper_check: pepperCheck(logId), seq: 0 })
+      .execute()
+    await tx
+      .insertInto('auth_change')
+      .values({ seq: 0, mark: '0000000000000000', kind: 'begin', subject: '', data: '{}', at: clock.now() })
+      .execute()
+  })
+  return logId
+}

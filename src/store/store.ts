@@ -1,0 +1,135 @@
+/**
+ * What a store promises, in the domain's words. Each method is one transaction, safe against itself from other callers
+ * and other nodes, and answers who won. A method that changes security state writes the change log in the same
+ * transaction; a promise resolves after the commit is on disk, and after this process has applied the change.
+ * Every method may reject with `StoreUnavailable`; then nothing was changed, or the outcome is unknown after a commit.
+ */
+import type {
+  AuthCode,
+  Change,
+  Credential,
+  Digest,
+  Flow,
+  FlowId,
+  Grant,
+  GrantId,
+  Head,
+  RefreshToken,
+  User,
+  UserId,
+} from './model.ts'
+
+/** The store could not answer: full disk, failed fsync, lost connection. The caller answers 503. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}
+
+/** The data directory or database cannot be used at all; the message is one line for the operator. */
+export class StoreRefused extends Error {
+  override readonly name = 'StoreRefused'
+}
+
+/** How many login flows may be open, in all and for one address. */
+export interface FlowCaps {
+  readonly total: number
+  readonly perAddress: number
+}
+
+export interface NewOwner {
+  readonly user: User
+  readonly credential: Credential
+  readonly password: { readonly username: string; readonly hash: string }
+  readonly code: AuthCode
+}
+
+/** What a revocation did. `seq` is the change log's number of its last row, or its head if nothing was there. */
+export interface Revoked {
+  readonly seq: number
+  readonly grants: readonly GrantId[]
+}
+
+/** Which grants a revocation means. */
+export type Selector =
+  /** The grant with this id, if it is this user's. */
+  | { readonly grant: GrantId; readonly user: UserId }
+  /** The grant whose client holds the secret with this digest. */
+  | { readonly secretHash: Digest }
+
+export interface Users {
+  /** True once there is a user that is not a system user. */
+  any(): Promise<boolean>
+  /** Makes the first user, its password and a code for it. Of racing callers exactly one gets `created`. */
+  createOwner(owner: NewOwner): Promise<'created' | 'taken'>
+  /** The credential that a provider knows under this subject, with its user. */
+  byCredential(
+    providerType: string,
+    providerId: string | null,
+    subject: string,
+  ): Promise<{ credential: Credential; user: User } | null>
+  byId(id: UserId): Promise<User | null>
+  credentials(id: UserId): Promise<readonly Credential[]>
+}
+
+export interface Passwords {
+  /** The stored hash of a user name of the local provider. */
+  hash(username: string): Promise<string | null>
+  /** Replaces a hash, if it is still the one that was read. */
+  rehash(username: string, was: string, now: string): Promise<boolean>
+}
+
+export interface Tokens {
+  /** By id, with all that decides whether each is good, and the log's head of the same snapshot. Unknown ids are left out. */
+  grants(ids: readonly GrantId[]): Promise<{ readonly head: Head; readonly grants: readonly Grant[] }>
+  bySecret(hash: Digest): Promise<Grant | null>
+  /**
+   * Keeps a new token. `by` is the grant that asked for it, which must still stand; the user must be active; a code that was
+   * presented twice makes none; the name of a long-lived token must be free.
+   */
+  create(
+    token: RefreshToken,
+    by: GrantId | null,
+  ): Promise<'created' | 'user_inactive' | 'revoked' | 'code_reused' | 'name_taken'>
+  list(user: UserId): Promise<readonly { token: RefreshToken; credential: Credential | null }[]>
+  revoke(selector: Selector): Promise<Revoked>
+  /** Ends every grant whose time has come, at most `limit` of them. */
+  reap(now: number, limit: number): Promise<Revoked>
+  /** Records a use, on disk before it resolves; false where the grant is gone. */
+  used(id: GrantId, at: number, ip: string, expireAt: number | null): Promise<boolean>
+  /** Records a use a little later and merged with others: never on the path of a request. */
+  touch(id: GrantId, at: number, ip: string, expireAt: number | null): void
+}
+
+export interface Codes {
+  /**
+   * Takes the code of this client. Of racing callers exactly one receives it; `reused` for all later ones, whose presentation
+   * also ends the grant that was made from it (RFC 6749 section 4.1.2).
+   */
+  take(hash: Digest): Promise<AuthCode | 'reused' | null>
+}
+
+export interface Flows {
+  /** Keeps a new flow, unless as many as the caps allow are open. */
+  put(flow: Flow, caps: FlowCaps, now: number): Promise<'kept' | 'full'>
+  get(id: FlowId): Promise<Flow | null>
+  /** Keeps the next version. False: somebody else's input came first, or the flow is gone. */
+  replace(flow: Flow): Promise<boolean>
+  /** Ends the flow with a code, in one step. False as in `replace`. */
+  finish(flow: Flow, code: AuthCode | null): Promise<boolean>
+  /** False: there was none. */
+  remove(id: FlowId): Promise<boolean>
+}
+
+export interface Store {
+  /** For the start line and the log. */
+  readonly name: string
+  readonly users: Users
+  readonly passwords: Passwords
+  readonly tokens: Tokens
+  readonly codes: Codes
+  readonly flows: Flows
+  /** The log from a number on, that row included, at most `limit` rows. */
+  changes(from: number, limit: number): Promise<readonly Change[]>
+  /** Removes what is past its time and decides nothing: codes and flows. */
+  sweep(now: number): Promise<void>
+  close(): Promise<void>
+}

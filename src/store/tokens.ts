@@ -1,0 +1,159 @@
+/** Grants in SQL: read by batch, made, listed, ended. */
+import type { Executor, Log } from './executor.ts'
+import { type Db, readHead } from './log.ts'
+import type { GrantId, UserId } from './model.ts'
+import { fromToken, toCredential, toToken, toUser } from './schema.ts'
+import type { Revoked, Tokens } from './store.ts'
+import type { Touches } from './touches.ts'
+
+/** Repeats the last id until the length is a power of two: ten statements to prepare instead of one for each length. */
+const padded = <T>(ids: readonly T[]): T[] => {
+  const length = 2 ** Math.ceil(Math.log2(ids.length))
+  return [...ids, ...Array<T>(length - ids.length).fill(ids[ids.length - 1] as T)]
+}
+
+/** Ends grants, each with its row in the log. */
+export const revokeRows = async (
+  rows: readonly { id: string; user_id: string }[],
+  db: Db,
+  log: Log,
+  reason: string,
+) => {
+  for (const row of rows) {
+    await db.deleteFrom('auth_grant').where('id', '=', row.id).execute()
+    log({ kind: 'grant_revoked', subject: row.id, data: { user: row.user_id, reason } })
+  }
+  return rows.map((row) => row.id as GrantId)
+}
+
+export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens => {
+  const grantsOf = async (db: Db, rows: readonly ReturnType<typeof fromToken>[]) => {
+    if (rows.length === 0) return []
+    const users = await db
+      .selectFrom('auth_user')
+      .selectAll()
+      .where('id', 'in', padded([...new Set(rows.map((row) => row.user_id))]))
+      .execute()
+    const userById = new Map(users.map((row) => [row.id, toUser(row)]))
+    const credentialIds = [...new Set(rows.flatMap((row) => row.credential_id ?? []))]
+    const credentials =
+      credentialIds.length === 0
+        ? []
+        : await db.selectFrom('auth_credential').selectAll().where('id', 'in', padded(credentialIds)).execute()
+    const credentialById = new Map(credentials.map((row) => [row.id, toCredential(row)]))
+    return rows.map((row) => ({
+      token: toToken(row),
+      // The foreign key promises that there is one.
+      user: userById.get(row.user_id)!,
+      credential: row.credential_id === null ? null : credentialById.get(row.credential_id)!,
+    }))
+  }
+
+  return {
+    grants: (ids) =>
+      read(async (db) => {
+        const head = await readHead(db)
+        if (ids.length === 0) return { head, grants: [] }
+        const rows = await db.selectFrom('auth_grant').selectAll().where('id', 'in', padded(ids)).execute()
+        return { head, grants: await grantsOf(db, rows) }
+      }),
+
+    bySecret: (hash) =>
+      read(async (db) => {
+        const row = await db.selectFrom('auth_grant').selectAll().where('secret_hash', '=', hash).executeTakeFirst()
+        return row === undefined ? null : ((await grantsOf(db, [row]))[0] ?? null)
+      }),
+
+    create: async (token, by) => {
+      const { value } = await write(async (db, log) => {
+        // The asking grant and the user are looked at in this transaction: nothing is made on rights that just ended.
+        if (by !== null) {
+          const asking = await db.selectFrom('auth_grant').select('id').where('id', '=', by).executeTakeFirst()
+          if (asking === undefined) return 'revoked' as const
+        }
+        const user = await db
+          .selectFrom('auth_user')
+          .select('is_active')
+          .where('id', '=', token.userId)
+          .executeTakeFirst()
+        if (user?.is_active !== 1) return 'user_inactive' as const
+        if (token.codeHash !== null) {
+          const code = await db
+            .selectFrom('auth_code')
+            .select('presented')
+            .where('hash', '=', token.codeHash)
+            .executeTakeFirst()
+          if (code?.presented !== 1) return 'code_reused' as const
+        }
+        if (token.type === 'long_lived_access_token') {
+          const same = await db
+            .selectFrom('auth_grant')
+            .select('id')
+            .where('user_id', '=', token.userId)
+            .where('type', '=', token.type)
+            .where('client_name', '=', token.clientName)
+            .executeTakeFirst()
+          if (same !== undefined) return 'name_taken' as const
+        }
+        await db.insertInto('auth_grant').values(fromToken(token)).execute()
+        log({ kind: 'grant_added', subject: token.id, data: { user: token.userId } })
+        return 'created' as const
+      })
+      return value
+    },
+
+    list: async (user: UserId) => {
+      await touches.flush()
+      return read(async (db) => {
+        const rows = await db
+          .selectFrom('auth_grant')
+          .selectAll()
+          .where('user_id', '=', user)
+          .orderBy('created_at')
+          .orderBy('id')
+          .execute()
+        const grants = await grantsOf(db, rows)
+        return grants.map(({ token, credential }) => ({ token, credential }))
+      })
+    },
+
+    revoke: async (selector): Promise<Revoked> => {
+      const { value, seq } = await write(async (db, log) => {
+        const all = db.selectFrom('auth_grant').select(['id', 'user_id'])
+        const rows = await ('grant' in selector
+          ? all.where('id', '=', selector.grant).where('user_id', '=', selector.user)
+          : all.where('secret_hash', '=', selector.secretHash)
+        ).execute()
+        return revokeRows(rows, db, log, 'revoked')
+      })
+      return { seq, grants: value }
+    },
+
+    reap: async (now, limit): Promise<Revoked> => {
+      await touches.flush()
+      const { value, seq } = await write(async (db, log) => {
+        const rows = await db
+          .selectFrom('auth_grant')
+          .select(['id', 'user_id'])
+          .where('expire_at', '<=', now)
+          .limit(limit)
+          .execute()
+        return revokeRows(rows, db, log, 'expired')
+      })
+      return { seq, grants: value }
+    },
+
+    used: async (id, at, ip, expireAt) => {
+      const { value } = await write((db) =>
+        db
+          .updateTable('auth_grant')
+          .set({ last_used_at: at, last_used_ip: ip, expire_at: expireAt })
+          .where('id', '=', id)
+          .executeTakeFirst(),
+      )
+      return value.numUpdatedRows === 1n
+    },
+
+    touch: (id, at, ip, expireAt) => touches.add(id, { at, ip, expireAt }),
+  }
+}

@@ -1,0 +1,246 @@
+/** The transport that is always there: node:http and the ws library. */
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type {
+  App,
+  Handshake,
+  HttpRequest,
+  HttpResponse,
+  Limits,
+  Listening,
+  Peer,
+  Socket,
+  Transport,
+} from './transport.ts'
+
+/** A request's head must be there after this long, the whole request after that. */
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 15_000
+const MAX_HEADERS = 100
+const MAX_HEADER_BYTES = 16 * 1024
+/** ws answers a message in more pieces than these with close 1008. */
+const MAX_FRAGMENTS = 64
+const MAX_CHUNKS = 256
+/** A peer that does not answer a close frame in this time is cut off. */
+const CLOSE_TIMEOUT_MS = 2000
+
+const addressOf = (request: IncomingMessage): string => {
+  const address = request.socket.remoteAddress ?? ''
+  return address.startsWith('::ffff:') ? address.slice(7) : address
+}
+
+const headerOf =
+  (request: IncomingMessage) =>
+  (name: string): string | undefined => {
+    const value = request.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
+/** A head that is ambiguous decides nothing: refused before any handler sees it. Null: all is well. */
+const refuseHead = (request: IncomingMessage): HttpResponse | null => {
+  const { rawHeaders } = request
+  let hosts = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === 'host') hosts++
+  // Node drops headers above its cap in silence: one that counts could be among them.
+  if (rawHeaders.length / 2 > MAX_HEADERS) return plain(431, 'Too many headers.')
+  return hosts > 1 ? plain(400, 'More than one Host header.') : null
+}
+
+const plain = (status: number, message: string): HttpResponse => ({
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ message }),
+})
+
+const partsOf = (request: IncomingMessage): { path: string; query: string } => {
+  const url = request.url ?? '/'
+  const at = url.indexOf('?')
+  return at === -1 ? { path: url, query: '' } : { path: url.slice(0, at), query: url.slice(at + 1) }
+}
+
+/** The body, or null as soon as it is longer than allowed. */
+const readBody = (request: IncomingMessage, limit: number): Promise<Buffer | null> => {
+  if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.resolve(null)
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length > limit) {
+        request.removeAllListeners('data')
+        resolve(null)
+      } else chunks.push(chunk)
+    })
+    request.on('end', () => resolve(Buffer.concat(chunks, length)))
+    request.on('error', reject)
+  })
+}
+
+const respond = (response: ServerResponse, { status, headers, body }: HttpResponse): void => {
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
+  response.end(body)
+}
+
+const serveHttp = async (
+  app: App,
+  limits: Limits,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> => {
+  const refused = refuseHead(request)
+  if (refused !== null) {
+    respond(response, refused)
+    return
+  }
+  const body = await readBody(request, limits.maxMessage)
+  if (body === null) {
+    response.setHeader('connection', 'close')
+    respond(response, plain(413, `The body must not be larger than ${limits.maxMessage} bytes.`))
+    return
+  }
+  const query: HttpRequest = {
+    method: request.method ?? '',
+    ...partsOf(request),
+    header: headerOf(request),
+    address: addressOf(request),
+    body,
+  }
+  respond(response, await app.http(query))
+}
+
+const refuseUpgrade = (socket: Duplex, { status, headers, body }: HttpResponse): void => {
+  const lines = Object.entries({ ...headers, connection: 'close', 'content-length': Buffer.byteLength(body) })
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${head}\r\n${body}`)
+}
+
+class WsSocket implements Socket {
+  readonly address: string
+  readonly #socket: WebSocket
+  readonly #tcp: Duplex
+  #closing = false
+
+  constructor(socket: WebSocket, tcp: Duplex, address: string) {
+    this.#socket = socket
+    this.#tcp = tcp
+    this.address = address
+  }
+
+  get buffered(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  send(text: string): boolean {
+    if (this.#closing || this.#socket.readyState !== this.#socket.OPEN) return false
+    this.#socket.send(text)
+    return !this.#tcp.writableNeedDrain
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closing) return
+    this.#closing = true
+    this.#socket.close(code, reason)
+  }
+
+  terminate(): void {
+    this.#closing = true
+    this.#socket.terminate()
+  }
+}
+
+const attach = (socket: WebSocket, tcp: Duplex, address: string, accept: (socket: Socket) => Peer): void => {
+  const peer = accept(new WsSocket(socket, tcp, address))
+  let closed = false
+  socket.on('message', (data: Buffer, binary: boolean) => {
+    if (!closed) peer.message(data, binary)
+  })
+  // ws sends the close frame that fits the fault (1002, 1007, 1008, 1009) by itself, then `close` follows.
+  socket.on('error', () => undefined)
+  tcp.on('drain', () => {
+    if (!closed) peer.drained()
+  })
+  socket.on('close', (code: number) => {
+    closed = true
+    peer.closed(code)
+  })
+}
+
+const listen = (
+  host: string,
+  port: number,
+  limits: Limits,
+  app: App,
+  onFault: (error: unknown) => void,
+): Promise<Listening> => {
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: 1000,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // A repeated Host is answered by `refuseHead`, with the others' shape.
+    requireHostHeader: true,
+  })
+  // One more than is served, so that a cut list is seen.
+  server.maxHeadersCount = MAX_HEADERS + 1
+  const sockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: true,
+    maxPayload: limits.maxMessage,
+    perMessageDeflate: false,
+    maxFragments: MAX_FRAGMENTS,
+    maxBufferedChunks: MAX_CHUNKS,
+    // The library's types do not know this one yet.
+    ...({ closeTimeout: CLOSE_TIMEOUT_MS } as object),
+  })
+
+  server.on('request', (request, response) => {
+    serveHttp(app, limits, request, response).catch((error: unknown) => {
+      onFault(error)
+      if (!response.headersSent) respond(response, plain(500, 'Internal error.'))
+      else response.destroy()
+    })
+  })
+
+  server.on('upgrade', (request, tcp, head) => {
+    tcp.on('error', () => tcp.destroy())
+    const handshake: Handshake = { header: headerOf(request), path: partsOf(request).path, address: addressOf(request) }
+    const taken = refuseHead(request) ?? app.upgrade(handshake)
+    if (typeof taken !== 'function') {
+      refuseUpgrade(tcp, taken)
+      return
+    }
+    sockets.handleUpgrade(request, tcp, head, (socket) => attach(socket, tcp, handshake.address, taken))
+  })
+
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      server.on('error', onFault)
+      const { port: bound } = server.address() as AddressInfo
+      let ended: Promise<void> | null = null
+      const stop = (): Promise<void> => {
+        ended ??= new Promise((done) => server.close(() => done()))
+        return ended
+      }
+      resolve({
+        host,
+        port: bound,
+        stop,
+        close: () => {
+          for (const socket of sockets.clients) socket.terminate()
+          server.closeAllConnections()
+          return stop()
+        },
+      })
+    })
+  })
+}
+
+/** `onFault` hears what went wrong inside a handler: a bug, never a peer's mistake. */
+export const wsTransport = (onFault: (error: unknown) => void): Transport => ({
+  name: 'ws',
+  listen: (host, port, limits, app) => listen(host, port, limits, app, onFault),
+})

@@ -1,0 +1,223 @@
+/** A whole gateway for a test: real sockets, real SQLite in a folder of its own, and a clock that can be moved by hand. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { WebSocket } from 'ws'
+import type { Clock, Timer } from '../src/clock.ts'
+import { systemClock } from '../src/clock.ts'
+import { type Key, readConfig } from '../src/config.ts'
+import { type Running, start } from '../src/main.ts'
+
+/** The system's clock, with an offset that a test adds to. Timers that come due by a move fire in it. */
+export class MovableClock implements Clock {
+  #offset = 0
+  readonly #timers = new Set<{ at: number; call: () => void; real: Timer }>()
+
+  now(): number {
+    return systemClock.now() + this.#offset
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic() + this.#offset
+  }
+
+  after(ms: number, call: () => void): Timer {
+    const fire = (): void => {
+      this.#timers.delete(entry)
+      entry.real.cancel()
+      call()
+    }
+    const entry = { at: this.monotonic() + ms, call: fire, real: systemClock.after(ms, fire) }
+    this.#timers.add(entry)
+    return {
+      cancel: () => {
+        entry.real.cancel()
+        this.#timers.delete(entry)
+      },
+    }
+  }
+
+  /** Moves both clocks forward. */
+  move(ms: number): void {
+    this.#offset += ms
+    const due = [...this.#timers].filter(({ at }) => at <= this.monotonic()).sort((a, b) => a.at - b.at)
+    for (const { call } of due) call()
+  }
+}
+
+/** Settings as the environment would give them; hashing is cheap unless a test asks for more. */
+export type RigSettings = Partial<Record<Key, string>>
+
+export interface Rig extends Running {
+  readonly clock: MovableClock
+  readonly dataDir: string
+  /** The lines of the log so far, parsed. */
+  readonly logged: Record<string, unknown>[]
+  /** Starts anew on the same data and the same port. */
+  restart(): Promise<void>
+}
+
+const CHEAP_HASHING: RigSettings = { 'hashing.memory': '8MiB', 'hashing.time': '1' }
+
+const open: (() => Promise<void>)[] = []
+
+/** Ends every rig that was started; for `afterEach`. */
+export const closeRigs = async (): Promise<void> => {
+  for (const close of open.splice(0)) await close()
+}
+
+export const rig = async (settings: RigSettings = {}): Promise<Rig> => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-'))
+  const clock = new MovableClock()
+  const logged: Record<string, unknown>[] = []
+  const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) })
+  const begin = (port: string): Promise<Running> => {
+    const flags = { data_dir: dataDir, 'server.port': port, 'server.admin.port': '0', ...CHEAP_HASHING, ...settings }
+    return start(
+      readConfig(flags, {}, () => ''),
+      log,
+      { clock, strict: true },
+    )
+  }
+  let running = await begin('0')
+  open.push(async () => {
+    await running.stop()
+    rmSync(dataDir, { recursive: true, force: true })
+  })
+  return {
+    get url() {
+      return running.url
+    },
+    get adminUrl() {
+      return running.adminUrl
+    },
+    get setUpUrl() {
+      return running.setUpUrl
+    },
+    transport: running.transport,
+    store: running.store,
+    clock,
+    dataDir,
+    logged,
+    stop: () => running.stop(),
+    restart: async () => {
+      const { port } = new URL(running.url)
+      await running.stop()
+      running = await begin(port)
+    },
+  }
+}
+
+/** The client that the tests log in as, unless they say otherwise. */
+export const CLIENT_ID = 'https://example.com/app'
+export const REDIRECT_URI = 'https://example.com/app/callback'
+export const USER = { name: 'Test User', username: 'test-user', password: 'test-pass' }
+
+export const post = (url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(url, { method: 'POST', body: JSON.stringify(body), headers })
+
+export const postForm = (
+  url: string,
+  fields: Record<string, string>,
+  headers: Record<string, string> = {},
+): Promise<Response> => fetch(url, { method: 'POST', body: new URLSearchParams(fields), headers })
+
+/** Makes the owner; resolves to the code that the set-up gives. */
+export const onboard = async (url: string, clientId: string = CLIENT_ID): Promise<string> => {
+  const response = await post(`${url}/api/onboarding/users`, { ...USER, client_id: clientId, language: 'en' })
+  if (response.status !== 200) throw new Error(`onboarding: ${response.status} ${await response.text()}`)
+  return ((await response.json()) as { auth_code: string }).auth_code
+}
+
+export interface Tokens {
+  readonly access_token: string
+  readonly refresh_token: string
+  readonly expires_in: number
+}
+
+/** Logs in with the password, through the flow; resolves to the code. */
+export const logIn = async (url: string, clientId = CLIENT_ID, redirectUri = REDIRECT_URI): Promise<string> => {
+  const flow = await post(`${url}/auth/login_flow`, {
+    client_id: clientId,
+    handler: ['homeassistant', null],
+    redirect_uri: redirectUri,
+  })
+  const { flow_id } = (await flow.json()) as { flow_id: string }
+  const { username, password } = USER
+  const step = await post(`${url}/auth/login_flow/${flow_id}`, { client_id: clientId, username, password })
+  const { result } = (await step.json()) as { result: string }
+  return result
+}
+
+export const exchange = async (url: string, code: string, clientId = CLIENT_ID): Promise<Tokens> => {
+  const response = await postForm(`${url}/auth/token`, { grant_type: 'authorization_code', code, client_id: clientId })
+  if (response.status !== 200) throw new Error(`exchange: ${response.status} ${await response.text()}`)
+  return (await response.json()) as Tokens
+}
+
+/** The owner made, and a session of theirs. */
+export const session = async (url: string): Promise<Tokens> => exchange(url, await onboard(url))
+
+/** A session more of the owner. */
+export const anotherSession = async (url: string): Promise<Tokens> => exchange(url, await logIn(url))
+
+/** The grant's id, as the access token names it. */
+export const grantOf = (accessToken: string): string =>
+  (JSON.parse(Buffer.from(accessToken.split('.')[1]!, 'base64url').toString()) as { iss: string }).iss
+
+export interface RawSocket {
+  readonly socket: WebSocket
+  /** The next message that was not taken yet, parsed. */
+  next(): Promise<unknown>
+  /** The next message as it came. */
+  nextText(): Promise<string>
+  send(message: unknown): void
+  readonly closed: Promise<{ code: number; reason: string }>
+}
+
+/** A socket on which a test says every message itself. What arrives waits until it is taken. */
+export const rawSocket = (url: string, headers: Record<string, string> = {}): RawSocket => {
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/api/websocket`, { headers })
+  const arrived: string[] = []
+  const wanted: { resolve: (text: string) => void; reject: (error: Error) => void }[] = []
+  let ended: Error | null = null
+  socket.on('message', (data: Buffer) => {
+    const text = data.toString()
+    const first = wanted.shift()
+    if (first === undefined) arrived.push(text)
+    else first.resolve(text)
+  })
+  socket.on('error', () => undefined)
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    socket.on('close', (code, reason) => {
+      ended = new Error(`closed ${code} before a message came`)
+      for (const { reject } of wanted.splice(0)) reject(ended)
+      resolve({ code, reason: reason.toString() })
+    })
+  })
+  const nextText = (): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const text = arrived.shift()
+      if (text !== undefined) resolve(text)
+      else if (ended !== null) reject(ended)
+      else wanted.push({ resolve, reject })
+    })
+  return {
+    socket,
+    nextText,
+    next: async () => JSON.parse(await nextText()) as unknown,
+    send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
+    closed,
+  }
+}
+
+/** A raw socket that has said `auth` and was told `auth_ok`. */
+export const authenticated = async (url: string, accessToken: string): Promise<RawSocket> => {
+  const raw = rawSocket(url)
+  await raw.next()
+  raw.send({ type: 'auth', access_token: accessToken })
+  const answer = (await raw.next()) as { type: string }
+  if (answer.type !== 'auth_ok') throw new Error(`not authenticated: ${JSON.stringify(answer)}`)
+  return raw
+}
