@@ -94,7 +94,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
   const http = createRouter({
     routes: [
       ...loginRoutes(login, store.users, metrics, log),
-      ...tokenRoutes(tokens, metrics, log),
+      ...tokenRoutes(tokens, verifier, metrics, log),
       ...onboardingRoutes(setUp, store.users, log),
       ...apiRoutes(verifier),
       ...pageRoutes(parts.pages, store.users),

@@ -1,6 +1,7 @@
 /** `POST /auth/token` and `POST /auth/revoke` (RFC 6749, RFC 7009, with Home Assistant's answers). */
 import { isClientId } from '../auth/clients.ts'
 import type { TokenRefusal, TokenRules } from '../auth/tokens.ts'
+import type { Verifier } from '../auth/verifier.ts'
 import type { Log } from '../log.ts'
 import { type OAuthErrorCode, oauthErrors } from '../protocol/errors.ts'
 import type { TokenAnswer } from '../protocol/http.ts'
@@ -17,7 +18,7 @@ const NO_STORE = { 'cache-control': 'no-store', pragma: 'no-cache' }
 type Fields = Exclude<Form, string>
 type Grant = 'authorization_code' | 'refresh_token'
 
-export const tokenRoutes = (tokens: TokenRules, metrics: Metrics, log: Log): readonly Route[] => {
+export const tokenRoutes = (tokens: TokenRules, verifier: Verifier, metrics: Metrics, log: Log): readonly Route[] => {
   const issue = (grant: Grant, request: HttpRequest, outcome: TokenAnswer | TokenRefusal, clientId: string | null) => {
     const ok = 'access_token' in outcome
     metrics.token(grant, ok ? 'ok' : 'refused')
@@ -66,8 +67,12 @@ export const tokenRoutes = (tokens: TokenRules, metrics: Metrics, log: Log): rea
   }
 
   const revoke = async (form: Fields): Promise<HttpResponse> => {
-    const secret = form.get('token')
-    if (secret !== undefined) await tokens.revokeSecret(secret)
+    const token = form.get('token')
+    if (token === undefined) return empty(200)
+    await tokens.revokeSecret(token)
+    // Applications have been seen to log out with the token that they have at hand: a good one ends its session too.
+    const who = await verifier.verify(token)
+    if (who !== null) await tokens.revokeOwn(who, who.grantId)
     return empty(200)
   }
 
