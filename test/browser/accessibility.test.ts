@@ -248,6 +248,6 @@ describeInBrowser('pages for everybody', () => {
     const gateway = await rig()
     const { page } = await visit({ javaScriptEnabled: false })
     await page.goto(gateway.url + path)
-    expect(await page.getByText(said, { exact: true }).isVisible()).toBe(true)
+    await page.getByText(said, { exact: true }).waitFor()
   })
 })

@@ -61,7 +61,7 @@ const isAnswer = (text: string, url: string): boolean =>
 export const visit = async (options: BrowserContextOptions = {}): Promise<Visit> => {
   const context = await browser.newContext(options)
   const page = await context.newPage()
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(20_000)
   const requested: string[] = []
   const wrong: string[] = []
   page.on('request', (request) => requested.push(request.url().split('#')[0]!))

@@ -32,13 +32,13 @@ describeInBrowser('set-up page', () => {
     await page.getByRole('button', { name: create }).click()
     expect((await sent).postDataJSON()).toEqual({ ...USER, client_id: `${gateway.url}/`, language: 'en' })
     await seesHeading(page, 'Welcome, Test User')
-    expect(await page.getByText('You own this gateway now.').isVisible()).toBe(true)
-    expect(await page.getByText('Applications can log in here. Your username is test-user.').isVisible()).toBe(true)
+    await page.getByText('You own this gateway now.').waitFor()
+    await page.getByText('Applications can log in here. Your username is test-user.').waitFor()
     expect(await page.title()).toBe('Welcome, Test User · Latchkey')
     expect(await page.getByRole('button', { name: /Continue/ }).count()).toBe(0)
     await page.goto(gateway.url)
     await seesHeading(page, 'The gateway is running')
-    expect(await page.getByText(gateway.url, { exact: true }).isVisible()).toBe(true)
+    await page.getByText(gateway.url, { exact: true }).waitFor()
   })
 
   test('an application that waits is named, and gets a code for its PKCE challenge after a click', async () => {
