@@ -81,13 +81,14 @@ export class DataDir {
 
   /** The log id of the database that belongs here; null on a first run. */
   marker(): string | null {
-    const marker = existsSync(this.#marker) ? readFileSync(this.#marker, 'utf8').trim() : null
-    if (marker !== null && !existsSync(this.database)) {
+    if (!existsSync(this.#marker)) return null
+    const state = !existsSync(this.database) ? 'gone' : statSync(this.database).size === 0 ? 'empty' : 'there'
+    if (state !== 'there') {
       throw new StoreRefused(
-        `${this.database} is gone, but ${this.#marker} says that it was here; put a backup in its place`,
+        `${this.database} is ${state}, but ${this.#marker} says that a database was here; put a backup in its place`,
       )
     }
-    return marker
+    return readFileSync(this.#marker, 'utf8').trim()
   }
 
   writeMarker(logId: string): void {

@@ -126,6 +126,7 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
         strict: options.strict ?? false,
       },
     )
+    closers.push(() => gateway.drain())
     const transport = wsTransport((error) => log.error({ err: error }, 'transport fault'))
     const limits = { maxMessage: config['limits.max_message'] }
     const listening = await transport.listen(config['server.host'], config['server.port'], limits, gateway.app)

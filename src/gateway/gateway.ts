@@ -122,9 +122,12 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     } catch (error) {
       log.warn({ err: error }, 'expired grants could not be removed')
     }
-    if (!draining) reaper = clock.after(REAP_MS, () => void reap())
+    if (!draining)
+      reaper = clock.after(REAP_MS, () => {
+        reaping = reap()
+      })
   }
-  void reap()
+  let reaping = reap()
 
   return {
     app: {
@@ -145,15 +148,17 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
       upgrade: () => message(404, 'Not found.'),
     },
 
-    drain: () => {
+    drain: async () => {
       draining = true
       reaper?.cancel()
-      const empty = new Promise<void>((resolve) => {
-        gone = resolve
-      })
-      if (connections.size === 0) return Promise.resolve()
+      const empty =
+        connections.size === 0
+          ? null
+          : new Promise<void>((resolve) => {
+              gone = resolve
+            })
       for (const connection of [...connections]) connection.drain()
-      return empty
+      await Promise.all([empty, reaping])
     },
   }
 }

@@ -226,23 +226,25 @@ export const openSqlite = async (options: SqliteOptions): Promise<OpenedStore> =
 
 const prepare = async (database: DatabaseSync, options: SqliteOptions): Promise<OpenedStore> => {
   const { file, expect, pepperCheck, clock } = options
-  // Exclusive first: WAL then needs no shared memory, and a second process is refused instead of served.
+  // Exclusive first: WAL then needs no shared memory, and a second process is refused instead of served. The lock is taken
+  // now and not at the first write; until the file is known to be ours nothing is written to it.
   database.exec('pragma locking_mode = exclusive')
-  database.exec('pragma journal_mode = wal')
-  database.exec('pragma synchronous = full')
-  database.exec('pragma foreign_keys = on')
-  // Takes the lock now and not at the first write.
   database.exec('begin exclusive; commit')
   const check = database.prepare('pragma quick_check(1)').get() as { quick_check: string }
-  if (check.quick_check !== 'ok')
-    throw new StoreRefused(`${file} is damaged (${check.quick_check}); put a backup in its place`)
-
+  if (check.quick_check !== 'ok') {
+    // SQLite says it in several lines, the last of which is the finding.
+    const finding = check.quick_check.split('\n').at(-1)
+    throw new StoreRefused(`${file} is damaged (${finding}); put a backup in its place`)
+  }
   const known = database.prepare("select 1 from sqlite_master where name = 'auth_head'").get() !== undefined
   if (expect !== null && !known) {
     throw new StoreRefused(
-      `${file} is empty, but the marker beside it says that a database was here; put a backup in its place`,
+      `${file} holds no gateway, but the marker beside it says that one was here; put a backup in its place`,
     )
   }
+  database.exec('pragma journal_mode = wal')
+  database.exec('pragma synchronous = full')
+  database.exec('pragma foreign_keys = on')
   const db = new Kysely<Tables>({ dialect: dialectOf(database) })
   await migrate(db, file)
   const logId = await identify(db, options)
