@@ -2,15 +2,22 @@
 /** The command `latchkey`. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { EX_USAGE } from './exit-codes.ts'
 import { serveCommand } from './serve.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
 }
 
-await new Command('latchkey')
+const program = new Command('latchkey')
   .description('A WebSocket-first realtime auth gateway.')
   .version(version)
-  .showHelpAfterError('Run with --help to see what can be given.')
   .addCommand(serveCommand(), { isDefault: true })
-  .parseAsync()
+
+// A command that is added takes nothing over from the program.
+for (const command of [program, ...program.commands]) {
+  command
+    .showHelpAfterError('Run with --help to see what can be given.')
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EX_USAGE))
+}
+await program.parseAsync()

@@ -5,6 +5,7 @@ import { ConfigError, type Key, readConfig, settings, variableOf } from '../conf
 import { createLog, type LogFormat } from '../log.ts'
 import { type Running, start } from '../main.ts'
 import { StoreRefused } from '../store/store.ts'
+import { EX_UNAVAILABLE, EX_USAGE } from './exit-codes.ts'
 
 interface Flags {
   readonly host?: string
@@ -19,11 +20,6 @@ const flagNames: Partial<Record<Key, string>> = {
   data_dir: '--data-dir',
   log: '--log',
 }
-
-/** Wrong use, as sysexits.h has it. */
-const EX_USAGE = 64
-/** The service cannot be had: port taken, directory in use, database refused. */
-const EX_UNAVAILABLE = 69
 
 const fail = (code: number, line: string): never => {
   process.stderr.write(`latchkey: ${line}\n`)

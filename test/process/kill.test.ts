@@ -4,9 +4,9 @@
  */
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { expectWhole } from '../database.ts'
 import { authenticated, exchange, logIn, onboard, post, postForm, USER } from '../rig.ts'
 import { cleanUp, newFolder, type Served, serve } from './child.ts'
-import { expectWhole } from './database.ts'
 
 const ROUNDS = Number(process.env['LATCHKEY_KILL_ROUNDS'] ?? 20)
 /** Under load for this long, at least and at most, before the kill. */

@@ -1,7 +1,7 @@
-/** Looks into a database that no process holds: is it whole, and does it say what its change log says. */
+/** Looks into a database that no process holds: what stands in it, is it whole, and does it say what its change log says. */
 import { expect } from 'vitest'
 
-interface Row {
+export interface Row {
   readonly [column: string]: unknown
 }
 
@@ -35,6 +35,18 @@ export const expectWhole = async (file: string): Promise<void> => {
     expect(rows('select seq from auth_head')).toEqual([{ seq: changes.length - 1 }])
     expect(ids('select id from auth_grant order by id')).toEqual(standing(changes, 'grant_added', 'grant_revoked'))
     expect(ids('select id from auth_user order by id')).toEqual(standing(changes, 'user_added', 'user_removed'))
+  } finally {
+    database.close()
+  }
+}
+
+/** Every row of every table, in the order of the tables' keys. */
+export const dump = async (file: string): Promise<Record<string, readonly Row[]>> => {
+  const database = await open(file)
+  try {
+    const tables = database.prepare("select name from sqlite_master where type = 'table' order by name").all() as Row[]
+    const rows = (name: unknown) => database.prepare(`select * from "${name}" order by 1`).all() as Row[]
+    return Object.fromEntries(tables.map(({ name }) => [name, rows(name)]))
   } finally {
     database.close()
   }

@@ -1,0 +1,73 @@
+/** What a user gets from the registry: its files, its exports, its command and the command's words. */
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterEach, describe, expect, test } from 'vitest'
+import { cleanUp, newFolder, run } from './child.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const { version, exports: entries } = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8')) as {
+  version: string
+  exports: Record<string, string | { types: string; default: string }>
+}
+
+afterEach(cleanUp)
+
+test('the package holds what is built and what is to be read, and no source, test or secret', async () => {
+  const { stdout } = await promisify(execFile)('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: ROOT,
+  })
+  const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }]
+  const paths = files.map(({ path }) => path)
+  expect(paths).toEqual(
+    expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'dist/cli/latchkey.js', 'dist/web/authorize.html']),
+  )
+  expect(paths.filter((path) => !path.startsWith('dist/')).sort()).toEqual(
+    ['CHANGELOG.md', 'DESIGN.md', 'LICENSE', 'README.md', 'package.json'].sort(),
+  )
+  expect(paths.filter((path) => /(?<!\.d)\.ts$|\.test\.|data\//.test(path))).toEqual([])
+})
+
+test.each(Object.entries(entries).filter(([, entry]) => typeof entry !== 'string'))(
+  'the export %s can be imported by its name, and has types',
+  async (name, entry) => {
+    const { types } = entry as { types: string }
+    expect(existsSync(`${ROOT}/${types}`)).toBe(true)
+    const specifier = name.replace('.', 'latchkey')
+    const script = `const all = await import('${specifier}'); console.log(Object.keys(all).length)`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { cwd: ROOT })
+    expect(Number(stdout)).toBeGreaterThan(0)
+  },
+)
+
+describe('the command', () => {
+  test('tells its version and what it can do', async () => {
+    expect(await run(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' })
+    const { code, stdout } = await run(['--help'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^Usage: latchkey/)
+    expect(stdout).toMatch(/^ {2}serve /m)
+  })
+
+  test('tells every flag and variable of serve', async () => {
+    const { stdout } = await run(['serve', '--help'])
+    for (const flag of ['--host', '--port', '--data-dir', '--log'])
+      expect(stdout).toMatch(new RegExp(`^ {2}${flag} `, 'm'))
+    expect(stdout).toMatch(/^ {2}LATCHKEY_TOKENS_ACCESS_TOKEN_LIFETIME$/m)
+  })
+
+  test.each([
+    [['--prot', '1'], "error: unknown option '--prot'"],
+    [['serve', '--port'], "error: option '--port <number>' argument missing"],
+    [['sevre'], 'error: too many arguments'],
+  ])('%s is answered with what is wrong and where to look, and makes nothing', async (args, line) => {
+    const folder = newFolder()
+    const { code, stdout, stderr } = await run(args, {}, folder)
+    expect(code).toBe(64)
+    expect(stdout).toBe('')
+    expect(stderr.split('\n')[0]).toContain(line)
+    expect(stderr).toContain('Run with --help to see what can be given.')
+    expect(existsSync(`${folder}/data`)).toBe(false)
+  })
+})
