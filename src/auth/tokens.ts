@@ -40,6 +40,10 @@ export interface TokenRules {
   longLived(who: Principal, name: string, icon: string | null, days: number): Promise<LongLived>
   list(user: UserId): ReturnType<Store['tokens']['list']>
   revokeOwn(who: Principal, grant: GrantId): Promise<Revoked>
+  /** Ends all of one's own grants of a type (null: of every type), the asking one only if `withOwn`. */
+  revokeAll(who: Principal, type: string | null, withOwn: boolean): Promise<Revoked>
+  /** False where the token is not this user's. */
+  setExpiry(who: Principal, grant: GrantId, enable: boolean): Promise<boolean>
   /** Ends the grant of a refresh token's secret; nothing where it is unknown. */
   revokeSecret(secret: string): Promise<void>
   /** Ends what has expired. Resolves to the number of grants that ended. */
@@ -157,6 +161,12 @@ export const createTokens = (store: Store, keys: Keys, clock: Clock, lifetimes: 
     list: (user) => store.tokens.list(user),
 
     revokeOwn: (who, grant) => store.tokens.revoke({ grant, user: who.userId }),
+
+    revokeAll: (who, type, withOwn) =>
+      store.tokens.revoke({ user: who.userId, type, keep: withOwn ? null : who.grantId }),
+
+    setExpiry: (who, grant, enable) =>
+      store.tokens.setExpiry(grant, who.userId, enable ? clock.now() + lifetimes.refreshTokenIdleMs : null),
 
     revokeSecret: async (secret) => {
       if (isRefreshSecret(secret)) await store.tokens.revoke({ secretHash: digest(secret) })

@@ -1,9 +1,10 @@
 /** From a parsed message to its answer: the id rises, the type is known, the caller may, the fields fit, the handler answers. */
+import { Overloaded } from '../auth/hashing.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { Log } from '../log.ts'
 import type { Command, InputOf, ResultOf } from '../protocol/command.ts'
 import { type AllCommands, commands } from '../protocol/commands.ts'
-import type { CommandError, ErrorCode } from '../protocol/errors.ts'
+import { type CommandError, type ErrorCode, type TranslationKey, translations } from '../protocol/errors.ts'
 import { commandError, failure, isCommandId, pong, result } from '../protocol/frames.ts'
 import { isObject } from '../protocol/json.ts'
 import { describeIssues } from '../protocol/validation.ts'
@@ -13,8 +14,21 @@ import { StoreUnavailable } from '../store/store.ts'
 export class Refusal {
   readonly error: CommandError
 
-  constructor(code: ErrorCode) {
-    this.error = commandError(code)
+  constructor(code: ErrorCode, message?: string) {
+    this.error = commandError(code, message)
+  }
+
+  /** A refusal that clients translate by its key. */
+  static translated<K extends TranslationKey>(key: K, ...placeholders: Parameters<(typeof translations)[K]>): Refusal {
+    const [named = null] = placeholders as readonly [Readonly<Record<string, string>>?]
+    const text = (translations[key] as (named: unknown) => string)(named)
+    const refusal = new Refusal('home_assistant_error', text)
+    Object.assign(refusal.error, {
+      translation_key: key,
+      translation_placeholders: named,
+      translation_domain: 'auth',
+    })
+    return refusal
   }
 }
 
@@ -77,6 +91,7 @@ export const createDispatch = ({ handlers, log, strict }: DispatchOptions): Disp
       log.warn({ err: error, command: type }, 'store unavailable')
       return failure(id, commandError('temporarily_unavailable', undefined, RETRY_AFTER_MS))
     }
+    if (error instanceof Overloaded) return failure(id, commandError('overloaded', undefined, error.retryAfterMs))
     log.error({ err: error, command: type }, 'command failed')
     return failure(id, commandError('unknown_error'))
   }
@@ -119,7 +134,8 @@ export const createDispatch = ({ handlers, log, strict }: DispatchOptions): Disp
       caller.reply(failure(id, commandError('invalid_format', describeIssues(parsed.error, message))))
       return
     }
-    if (command.needs === 'admin' && !caller.who.isAdmin) {
+    const { isAdmin, isOwner } = caller.who
+    if ((command.needs === 'admin' && !isAdmin) || (command.needs === 'owner' && !isOwner)) {
       caller.reply(failure(id, commandError('unauthorized')))
       return
     }

@@ -12,6 +12,7 @@ import type { Log } from '../log.ts'
 import type { ChangeFeed } from '../store/changes.ts'
 import type { FlowCaps, Store } from '../store/store.ts'
 import type { App } from '../transport/transport.ts'
+import { adminHandlers } from './admin.ts'
 import { apiRoutes } from './api.ts'
 import { Connection, type ConnectionOptions, type Shared } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
@@ -78,7 +79,11 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     verifier,
     hub,
     dispatch: createDispatch({
-      handlers: { ...connectionHandlers, ...profileHandlers(store.users, tokens) },
+      handlers: {
+        ...connectionHandlers,
+        ...profileHandlers(store.users, store.passwords, hasher, tokens),
+        ...adminHandlers(store.users, store.passwords, hasher),
+      },
       log,
       strict: options.strict,
     }),

@@ -16,6 +16,10 @@ export interface Seat {
   release(who: Principal): void
 }
 
+/** Why a grant ended decides what its sockets are told. */
+const closeFor = (reason: string | undefined): CloseName =>
+  reason === 'user_inactive' || reason === 'user_removed' ? 'userInactive' : 'revoked'
+
 /** Closes of one turn of the event loop, so that ending a crowd does not stall the others. */
 const CLOSES_A_TURN = 250
 
@@ -54,7 +58,7 @@ export class Hub implements ChangeListener {
       case 'grant_added':
         return
       case 'grant_revoked':
-        this.#end(this.#byGrant.get(change.subject as GrantId), 'revoked')
+        this.#end(this.#byGrant.get(change.subject as GrantId), closeFor(change.data['reason']))
         return
       case 'user_removed':
         this.#end(this.#byUser.get(change.subject as UserId), 'userInactive')

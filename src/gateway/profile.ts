@@ -1,9 +1,11 @@
 /** Answers to the commands about the socket and about one's own account. */
+import type { PasswordHasher } from '../auth/hashing.ts'
+import { LOCAL_TYPE } from '../auth/providers/local.ts'
 import type { TokenRules } from '../auth/tokens.ts'
 import type { ConnectionCommands } from '../protocol/connection.ts'
 import type { ProfileCommands } from '../protocol/profile.ts'
 import type { GrantId } from '../store/model.ts'
-import type { Users } from '../store/store.ts'
+import { type Passwords, StoreUnavailable, type Users } from '../store/store.ts'
 import { type Handlers, Refusal } from './dispatch.ts'
 
 export const connectionHandlers: Handlers<ConnectionCommands> = {
@@ -20,7 +22,12 @@ const isoOrNull = (at: number | null): string | null => (at === null ? null : is
 /** No long-lived token could be made: in Home Assistant one code stands for every reason. */
 const noToken = new Refusal('unknown_error')
 
-export const profileHandlers = (users: Users, tokens: TokenRules): Handlers<ProfileCommands> => ({
+export const profileHandlers = (
+  users: Users,
+  passwords: Passwords,
+  hasher: PasswordHasher,
+  tokens: TokenRules,
+): Handlers<ProfileCommands> => ({
   'auth/current_user': async ({ who }) => ({
     id: who.userId,
     name: who.name,
@@ -53,6 +60,31 @@ export const profileHandlers = (users: Users, tokens: TokenRules): Handlers<Prof
   'auth/delete_refresh_token': async ({ who }, { refresh_token_id }) => {
     const { grants } = await tokens.revokeOwn(who, refresh_token_id as GrantId)
     return grants.length === 0 ? new Refusal('invalid_token_id') : {}
+  },
+
+  'auth/delete_all_refresh_tokens': async ({ who }, { token_type, delete_current_token = true }) => {
+    try {
+      await tokens.revokeAll(who, token_type ?? null, delete_current_token)
+      return {}
+    } catch (error) {
+      // One transaction: nothing was removed.
+      if (error instanceof StoreUnavailable) return new Refusal('token_removing_error')
+      throw error
+    }
+  },
+
+  'auth/refresh_token_set_expiry': async ({ who }, { refresh_token_id, enable_expiry }) =>
+    (await tokens.setExpiry(who, refresh_token_id as GrantId, enable_expiry)) ? {} : new Refusal('invalid_token_id'),
+
+  'config/auth_provider/homeassistant/change_password': async ({ who }, { current_password, new_password }) => {
+    const credentials = await users.credentials(who.userId)
+    const local = credentials.find(({ providerType }) => providerType === LOCAL_TYPE)
+    if (local === undefined) return new Refusal('credentials_not_found')
+    const hash = await passwords.hash(local.subject)
+    if (!(await hasher.verify(hash, current_password))) return new Refusal('invalid_current_password')
+    if (new_password === '') return Refusal.translated('password_empty')
+    const outcome = await passwords.set(who.userId, await hasher.hash(new_password), who.grantId)
+    return outcome === 'set' ? null : new Refusal('credentials_not_found')
   },
 
   'auth/long_lived_access_token': async ({ who }, { client_name, client_icon, lifespan }) => {

@@ -2,8 +2,8 @@
 import { z } from 'zod'
 import type { ErrorCode } from './errors.ts'
 
-/** Who may send a command: anybody whose socket is authenticated and whose account is active, or an administrator. */
-export type Needs = 'user' | 'admin'
+/** Who may send a command: anybody whose socket is authenticated and whose account is active, an administrator, or the owner. */
+export type Needs = 'user' | 'admin' | 'owner'
 
 export interface Command<I extends z.ZodRawShape = z.ZodRawShape, R extends z.ZodType = z.ZodType> {
   /** One sentence for the reference. */

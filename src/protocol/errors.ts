@@ -13,6 +13,17 @@ export const errors = {
   not_found: 'Not found.',
   only_active_user: 'Only allowed as active user',
   invalid_token_id: 'Received invalid token',
+  token_removing_error: 'During removal, an error was raised.',
+  home_assistant_error: 'Unknown error',
+  user_not_found: 'User not found',
+  no_delete_self: 'Unable to delete your own account',
+  cannot_delete_owner: 'Unable to delete the owner.',
+  cannot_deactivate_owner: 'Unable to deactivate owner.',
+  cannot_modify_system_generated: 'Unable to update system generated users.',
+  system_generated: 'Cannot add credentials to a system generated user.',
+  credentials_not_found: 'Credentials not found',
+  invalid_current_password: 'Invalid current password',
+  overloaded: 'Too many password checks are waiting.',
   temporarily_unavailable: 'Temporarily unavailable.',
 } as const
 
@@ -23,7 +34,23 @@ export interface CommandError {
   readonly code: ErrorCode
   readonly message: string
   readonly retry_after_ms?: number
+  /** The three stand together, where clients have a translation of their own. */
+  readonly translation_key?: TranslationKey
+  readonly translation_placeholders?: Readonly<Record<string, string>> | null
+  readonly translation_domain?: 'auth'
 }
+
+/** Errors that Home Assistant's frontend translates by a key; all have the code `home_assistant_error`. */
+export const translations = {
+  username_already_exists: ({ username }: { username: string }) => `Username "${username}" already exists`,
+  username_not_normalized: ({ new_username }: { new_username: string }) =>
+    `Username "${new_username}" is not normalized. Please make sure the username is lowercase and does not contain any whitespace`,
+  user_not_found: () => 'User not found',
+  credential_already_exists: () => 'The user already has a username',
+  password_empty: () => 'The password must not be empty',
+} as const
+
+export type TranslationKey = keyof typeof translations
 
 /**
  * Close codes (RFC 6455 section 7.4: 4000 to 4999 are the application's) and what a client does next:

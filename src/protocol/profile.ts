@@ -51,6 +51,31 @@ export const profile = {
     endsSelf: true,
   }),
 
+  'auth/delete_all_refresh_tokens': command({
+    doc: "Revoke all of one's own refresh tokens, or those of one type; the session of this socket last, or not at all.",
+    needs: 'user',
+    input: { token_type: optional(z.string()), delete_current_token: optional(z.boolean()) },
+    result: z.strictObject({}),
+    errors: ['token_removing_error'],
+    endsSelf: true,
+  }),
+
+  'auth/refresh_token_set_expiry': command({
+    doc: "Let one of one's own refresh tokens end when it is not used, or never.",
+    needs: 'user',
+    input: { refresh_token_id: z.string(), enable_expiry: z.boolean() },
+    result: z.strictObject({}),
+    errors: ['invalid_token_id'],
+  }),
+
+  'config/auth_provider/homeassistant/change_password': command({
+    doc: "Change one's own password. All other sessions of the user end.",
+    needs: 'user',
+    input: { current_password: z.string(), new_password: z.string() },
+    result: z.null(),
+    errors: ['credentials_not_found', 'invalid_current_password', 'home_assistant_error', 'overloaded'],
+  }),
+
   'auth/long_lived_access_token': command({
     doc: 'Create an access token that lives for some days and is shown once.',
     needs: 'user',

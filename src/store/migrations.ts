@@ -39,6 +39,8 @@ export const migrations = ({ bytes, bigint }: Types): Record<string, Migration> 
         .addColumn('system_generated', 'integer', (c) => c.notNull())
         // A JSON array of group ids, in the order in which they were given.
         .addColumn('groups', 'text', (c) => c.notNull())
+        // Rises with each user that is made: lists are in that order.
+        .addColumn('position', bigint, (c) => c.notNull())
         .execute()
       await db.schema
         .createTable('auth_credential')

@@ -12,6 +12,7 @@ export interface Tables {
     local_only: number
     system_generated: number
     groups: string
+    position: number
   }
   auth_credential: { id: string; user_id: string; provider_type: string; provider_id: string; subject: string }
   auth_password: { username: string; hash: string }
@@ -55,7 +56,7 @@ export interface Tables {
   }
 }
 
-export const toUser = (row: Tables['auth_user']): User => ({
+export const toUser = (row: Omit<Tables['auth_user'], 'position'>): User => ({
   id: row.id as User['id'],
   name: row.name,
   isOwner: row.is_owner === 1,
@@ -65,7 +66,7 @@ export const toUser = (row: Tables['auth_user']): User => ({
   groups: JSON.parse(row.groups) as GroupId[],
 })
 
-export const fromUser = (user: User): Tables['auth_user'] => ({
+export const fromUser = (user: User): Omit<Tables['auth_user'], 'position'> => ({
   id: user.id,
   name: user.name,
   is_owner: Number(user.isOwner),

@@ -3,10 +3,11 @@ import type { Clock } from '../clock.ts'
 import type { Executor } from './executor.ts'
 import { readChanges } from './log.ts'
 import { codeStore, flowStore } from './logins.ts'
+import { passwordStore } from './passwords.ts'
 import type { Store } from './store.ts'
 import { tokenStore } from './tokens.ts'
 import { Touches } from './touches.ts'
-import { passwordStore, userStore } from './users.ts'
+import { userStore } from './users.ts'
 
 /** Codes and flows stay this long past their end, so that a late use is known for what it is. */
 const KEEP_PAST_END_MS = 600_000

@@ -13,6 +13,7 @@ import type {
   FlowId,
   Grant,
   GrantId,
+  GroupId,
   Head,
   RefreshToken,
   User,
@@ -54,6 +55,17 @@ export type Selector =
   | { readonly grant: GrantId; readonly user: UserId }
   /** The grant whose client holds the secret with this digest. */
   | { readonly secretHash: Digest }
+  /** A user's grants of one type, or of every type, all but one to be kept. */
+  | { readonly user: UserId; readonly type: string | null; readonly keep: GrantId | null }
+
+/** What is to be changed of a user; what is left out stays. */
+export interface UserChange {
+  readonly name?: string | null
+  readonly groups?: readonly GroupId[]
+  readonly localOnly?: boolean
+  /** False ends all grants of the user; true brings none of them back. */
+  readonly isActive?: boolean
+}
 
 export interface Users {
   /** True once there is a user that is not a system user. */
@@ -67,12 +79,30 @@ export interface Users {
     subject: string,
   ): Promise<{ credential: Credential; user: User } | null>
   byId(id: UserId): Promise<User | null>
+  /** All users with their credentials, in the order in which they were made. */
+  list(): Promise<readonly { user: User; credentials: readonly Credential[] }[]>
+  create(user: User): Promise<void>
+  /** Changes a user in one step. The owner stays active, and a system user stays as it is. */
+  update(id: UserId, change: UserChange): Promise<User | 'not_found' | 'system_generated' | 'owner'>
+  /** Removes a user with credentials, passwords and grants. The owner stays. */
+  remove(id: UserId): Promise<'removed' | 'not_found' | 'owner'>
   credentials(id: UserId): Promise<readonly Credential[]>
 }
 
 export interface Passwords {
   /** The stored hash of a user name of the local provider. */
   hash(username: string): Promise<string | null>
+  /** Gives a user a user name and password: the one credential of the local provider that each may have. */
+  add(
+    credential: Credential,
+    hash: string,
+  ): Promise<'added' | 'user_not_found' | 'system_generated' | 'username_taken' | 'has_one'>
+  /** Takes a user name away, with the credential and the grants made with it. */
+  remove(username: string): Promise<'removed' | 'not_found'>
+  /** Sets a user's password and ends the user's grants, all but one to be kept. */
+  set(user: UserId, hash: string, keep: GrantId | null): Promise<'set' | 'user_not_found' | 'no_credential'>
+  /** Changes a user's user name; grants stay. */
+  rename(user: UserId, username: string): Promise<'renamed' | 'user_not_found' | 'no_credential' | 'username_taken'>
   /** Replaces a hash, if it is still the one that was read. */
   rehash(username: string, was: string, now: string): Promise<boolean>
 }
@@ -89,6 +119,8 @@ export interface Tokens {
     token: RefreshToken,
     by: GrantId | null,
   ): Promise<'created' | 'user_inactive' | 'revoked' | 'code_reused' | 'name_taken'>
+  /** Lets a user's token end at `expireAt`, if it had no end, or never; false where the user has no such token. */
+  setExpiry(id: GrantId, user: UserId, expireAt: number | null): Promise<boolean>
   list(user: UserId): Promise<readonly { token: RefreshToken; credential: Credential | null }[]>
   revoke(selector: Selector): Promise<Revoked>
   /** Ends every grant whose time has come, at most `limit` of them. */

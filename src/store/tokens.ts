@@ -3,7 +3,7 @@ import type { Executor, Log } from './executor.ts'
 import { type Db, readHead } from './log.ts'
 import type { GrantId, UserId } from './model.ts'
 import { fromToken, toCredential, toToken, toUser } from './schema.ts'
-import type { Revoked, Tokens } from './store.ts'
+import type { Revoked, Selector, Tokens } from './store.ts'
 import type { Touches } from './touches.ts'
 
 /** Repeats the last id until the length is a power of two: ten statements to prepare instead of one for each length. */
@@ -24,6 +24,15 @@ export const revokeRows = async (
     log({ kind: 'grant_revoked', subject: row.id, data: { user: row.user_id, reason } })
   }
   return rows.map((row) => row.id as GrantId)
+}
+
+const selected = (db: Db, selector: Selector) => {
+  const all = db.selectFrom('auth_grant').select(['id', 'user_id'])
+  if ('secretHash' in selector) return all.where('secret_hash', '=', selector.secretHash)
+  const own = all.where('user_id', '=', selector.user)
+  if ('grant' in selector) return own.where('id', '=', selector.grant)
+  const others = own.where('id', '!=', selector.keep ?? '')
+  return selector.type === null ? others : others.where('type', '=', selector.type)
 }
 
 export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens => {
@@ -102,6 +111,24 @@ export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens 
       return value
     },
 
+    setExpiry: async (id, user, expireAt) => {
+      const { value } = await write(async (db) => {
+        const token = await db
+          .selectFrom('auth_grant')
+          .select('expire_at')
+          .where('id', '=', id)
+          .where('user_id', '=', user)
+          .executeTakeFirst()
+        if (token === undefined) return false
+        // An end that is set stays where it is.
+        if (expireAt === null || token.expire_at === null) {
+          await db.updateTable('auth_grant').set({ expire_at: expireAt }).where('id', '=', id).execute()
+        }
+        return true
+      })
+      return value
+    },
+
     list: async (user: UserId) => {
       await touches.flush()
       return read(async (db) => {
@@ -119,11 +146,7 @@ export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens 
 
     revoke: async (selector): Promise<Revoked> => {
       const { value, seq } = await write(async (db, log) => {
-        const all = db.selectFrom('auth_grant').select(['id', 'user_id'])
-        const rows = await ('grant' in selector
-          ? all.where('id', '=', selector.grant).where('user_id', '=', selector.user)
-          : all.where('secret_hash', '=', selector.secretHash)
-        ).execute()
+        const rows = await selected(db, selector).execute()
         return revokeRows(rows, db, log, 'revoked')
       })
       return { seq, grants: value }

@@ -1,7 +1,30 @@
 /** Users, their credentials and their passwords, in SQL. */
-import type { Executor } from './executor.ts'
+import type { Executor, Log } from './executor.ts'
+import type { Db } from './log.ts'
+import type { User, UserId } from './model.ts'
 import { fromCode, fromCredential, fromUser, toCredential, toUser } from './schema.ts'
-import type { Passwords, Users } from './store.ts'
+import type { Users } from './store.ts'
+import { revokeRows } from './tokens.ts'
+
+/** Passwords belong to the local provider's credentials: their subject is the user name. */
+const LOCAL = ['provider_type', '=', 'homeassistant'] as const
+
+const insertUser = async (db: Db, user: User): Promise<void> => {
+  const { last } = await db
+    .selectFrom('auth_user')
+    .select((eb) => eb.fn.max('position').as('last'))
+    .executeTakeFirstOrThrow()
+  await db
+    .insertInto('auth_user')
+    .values({ ...fromUser(user), position: (last ?? 0) + 1 })
+    .execute()
+}
+
+/** Ends all grants of a user. */
+const endGrants = async (db: Db, log: Log, user: UserId, reason: string): Promise<void> => {
+  const rows = await db.selectFrom('auth_grant').select(['id', 'user_id']).where('user_id', '=', user).execute()
+  await revokeRows(rows, db, log, reason)
+}
 
 export const userStore = ({ read, write }: Executor): Users => ({
   any: () =>
@@ -24,7 +47,7 @@ export const userStore = ({ read, write }: Executor): Users => ({
         .limit(1)
         .executeTakeFirst()
       if (first !== undefined) return 'taken' as const
-      await db.insertInto('auth_user').values(fromUser(user)).execute()
+      await insertUser(db, user)
       await db.insertInto('auth_credential').values(fromCredential(credential)).execute()
       await db.insertInto('auth_password').values(password).execute()
       await db.insertInto('auth_code').values(fromCode(code)).execute()
@@ -63,28 +86,61 @@ export const userStore = ({ read, write }: Executor): Users => ({
       const rows = await db.selectFrom('auth_credential').selectAll().where('user_id', '=', id).orderBy('id').execute()
       return rows.map(toCredential)
     }),
-})
 
-export const passwordStore = ({ read, write }: Executor): Passwords => ({
-  hash: (username) =>
+  list: () =>
     read(async (db) => {
-      const row = await db
-        .selectFrom('auth_password')
-        .select('hash')
-        .where('username', '=', username)
-        .executeTakeFirst()
-      return row?.hash ?? null
+      const users = await db.selectFrom('auth_user').selectAll().orderBy('position').execute()
+      const credentials = await db.selectFrom('auth_credential').selectAll().orderBy('id').execute()
+      return users.map((row) => ({
+        user: toUser(row),
+        credentials: credentials.filter(({ user_id }) => user_id === row.id).map(toCredential),
+      }))
     }),
 
-  rehash: async (username, was, now) => {
-    const { value } = await write((db) =>
-      db
-        .updateTable('auth_password')
-        .set({ hash: now })
-        .where('username', '=', username)
-        .where('hash', '=', was)
-        .executeTakeFirst(),
-    )
-    return value.numUpdatedRows === 1n
+  create: async (user) => {
+    await write(async (db, log) => {
+      await insertUser(db, user)
+      log({ kind: 'user_added', subject: user.id, data: {} })
+    })
+  },
+
+  update: async (id, change) => {
+    const { value } = await write(async (db, log) => {
+      const row = await db.selectFrom('auth_user').selectAll().where('id', '=', id).executeTakeFirst()
+      if (row === undefined) return 'not_found' as const
+      const user = toUser(row)
+      if (user.systemGenerated) return 'system_generated' as const
+      if (user.isOwner && change.isActive === false) return 'owner' as const
+      const changed: User = { ...user, ...change }
+      await db.updateTable('auth_user').set(fromUser(changed)).where('id', '=', id).execute()
+      if (!changed.isActive) await endGrants(db, log, id, 'user_inactive')
+      log({ kind: 'user_changed', subject: id, data: {} })
+      return changed
+    })
+    return value
+  },
+
+  remove: async (id) => {
+    const { value } = await write(async (db, log) => {
+      const row = await db.selectFrom('auth_user').select('is_owner').where('id', '=', id).executeTakeFirst()
+      if (row === undefined) return 'not_found' as const
+      if (row.is_owner === 1) return 'owner' as const
+      await endGrants(db, log, id, 'user_removed')
+      await db
+        .deleteFrom('auth_password')
+        .where('username', 'in', (eb) =>
+          eb
+            .selectFrom('auth_credential')
+            .select('subject')
+            .where('user_id', '=', id)
+            .where(...LOCAL),
+        )
+        .execute()
+      // Credentials go with the user.
+      await db.deleteFrom('auth_user').where('id', '=', id).execute()
+      log({ kind: 'user_removed', subject: id, data: {} })
+      return 'removed' as const
+    })
+    return value
   },
 })

@@ -1,0 +1,150 @@
+/** Answers to the commands about other people's accounts. */
+import { areGroups } from '../auth/groups.ts'
+import type { PasswordHasher } from '../auth/hashing.ts'
+import { LOCAL_TYPE, normalizeUsername, refuseUsername } from '../auth/providers/local.ts'
+import { newId } from '../auth/secrets.ts'
+import type { AdminCommands } from '../protocol/admin.ts'
+import type { Credential, CredentialId, User, UserId } from '../store/model.ts'
+import type { Passwords, Users } from '../store/store.ts'
+import { type Handlers, Refusal } from './dispatch.ts'
+
+const toWire = (user: User, credentials: readonly Credential[]) => ({
+  id: user.id as string,
+  username: credentials.find(({ providerType }) => providerType === LOCAL_TYPE)?.subject ?? null,
+  name: user.name,
+  is_owner: user.isOwner,
+  is_active: user.isActive,
+  local_only: user.localOnly,
+  system_generated: user.systemGenerated,
+  group_ids: [...user.groups] as string[],
+  credentials: credentials.map(({ providerType }) => ({ type: providerType })),
+})
+
+const userNotFound = new Refusal('not_found', 'User not found')
+/** Home Assistant's answer to a group that does not exist. */
+const noSuchGroup = new Refusal('unknown_error')
+
+const refuseNewUsername = (username: string): Refusal | null =>
+  refuseUsername(username) === null
+    ? null
+    : Refusal.translated('username_not_normalized', { new_username: username.slice(0, 200) })
+
+export const adminHandlers = (users: Users, passwords: Passwords, hasher: PasswordHasher): Handlers<AdminCommands> => ({
+  'config/auth/list': async () => (await users.list()).map(({ user, credentials }) => toWire(user, credentials)),
+
+  'config/auth/create': async (_, { name, group_ids = [], local_only = false }) => {
+    if (!areGroups(group_ids)) return noSuchGroup
+    const user: User = {
+      id: newId<UserId>(),
+      name,
+      isOwner: false,
+      isActive: true,
+      localOnly: local_only,
+      systemGenerated: false,
+      groups: group_ids,
+    }
+    await users.create(user)
+    return { user: toWire(user, []) }
+  },
+
+  'config/auth/update': async (_, { user_id, name, is_active, group_ids, local_only }) => {
+    if (group_ids !== undefined && !areGroups(group_ids)) {
+      return (await users.byId(user_id as UserId)) === null ? userNotFound : noSuchGroup
+    }
+    const outcome = await users.update(user_id as UserId, {
+      ...(name === undefined ? {} : { name }),
+      ...(is_active === undefined ? {} : { isActive: is_active }),
+      ...(group_ids === undefined ? {} : { groups: group_ids }),
+      ...(local_only === undefined ? {} : { localOnly: local_only }),
+    })
+    switch (outcome) {
+      case 'not_found':
+        return userNotFound
+      case 'system_generated':
+        return new Refusal('cannot_modify_system_generated')
+      case 'owner':
+        return new Refusal('cannot_deactivate_owner')
+      default:
+        return { user: toWire(outcome, await users.credentials(outcome.id)) }
+    }
+  },
+
+  'config/auth/delete': async ({ who }, { user_id }) => {
+    if (user_id === who.userId) return new Refusal('no_delete_self')
+    switch (await users.remove(user_id as UserId)) {
+      case 'not_found':
+        return userNotFound
+      case 'owner':
+        return new Refusal('cannot_delete_owner')
+      case 'removed':
+        return null
+    }
+  },
+
+  'config/auth_provider/homeassistant/create': async (_, { user_id, username, password }) => {
+    const user = await users.byId(user_id as UserId)
+    if (user === null) return userNotFound
+    if (user.systemGenerated) return new Refusal('system_generated')
+    const refused = refuseNewUsername(username)
+    if (refused !== null) return refused
+    if (password === '') return Refusal.translated('password_empty')
+    const credential: Credential = {
+      id: newId<CredentialId>(),
+      userId: user.id,
+      providerType: LOCAL_TYPE,
+      providerId: null,
+      subject: username,
+    }
+    switch (await passwords.add(credential, await hasher.hash(password))) {
+      case 'user_not_found':
+        return userNotFound
+      case 'system_generated':
+        return new Refusal('system_generated')
+      case 'username_taken':
+        return Refusal.translated('username_already_exists', { username })
+      case 'has_one':
+        return Refusal.translated('credential_already_exists')
+      case 'added':
+        return null
+    }
+  },
+
+  'config/auth_provider/homeassistant/delete': async (_, { username }) =>
+    (await passwords.remove(normalizeUsername(username))) === 'removed' ? null : Refusal.translated('user_not_found'),
+
+  'config/auth_provider/homeassistant/admin_change_password': async ({ who }, { user_id, password }) => {
+    const user = await users.byId(user_id as UserId)
+    if (user === null) return new Refusal('user_not_found')
+    if (password === '') return Refusal.translated('password_empty')
+    // The owner's own session goes on: it is the one that is asking.
+    const keep = user.id === who.userId ? who.grantId : null
+    switch (await passwords.set(user.id, await hasher.hash(password), keep)) {
+      case 'user_not_found':
+        return new Refusal('user_not_found')
+      case 'no_credential':
+        return new Refusal('credentials_not_found')
+      case 'set':
+        return null
+    }
+  },
+
+  'config/auth_provider/homeassistant/admin_change_username': async (_, { user_id, username }) => {
+    const user = await users.byId(user_id as UserId)
+    if (user === null) return new Refusal('user_not_found')
+    const credentials = await users.credentials(user.id)
+    if (!credentials.some(({ providerType }) => providerType === LOCAL_TYPE))
+      return new Refusal('credentials_not_found')
+    const refused = refuseNewUsername(username)
+    if (refused !== null) return refused
+    switch (await passwords.rename(user.id, username)) {
+      case 'user_not_found':
+        return new Refusal('user_not_found')
+      case 'no_credential':
+        return new Refusal('credentials_not_found')
+      case 'username_taken':
+        return Refusal.translated('username_already_exists', { username })
+      case 'renamed':
+        return null
+    }
+  },
+})
