@@ -3,7 +3,7 @@ import { refuseAddress } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { Verifier } from '../auth/verifier.ts'
 import type { Log } from '../log.ts'
-import type { Command } from '../protocol/command.ts'
+import type { Command, Needs } from '../protocol/command.ts'
 import { type CloseName, closes } from '../protocol/errors.ts'
 import {
   AUTH_INVALID,
@@ -13,13 +13,14 @@ import {
   authOk,
   authRequired,
   commandError,
+  event,
   failure,
   MAX_TOKEN_LENGTH,
 } from '../protocol/frames.ts'
 import { isObject, parseJson } from '../protocol/json.ts'
 import type { Peer, Socket } from '../transport/transport.ts'
 import type { Deadline, Deadlines } from './deadlines.ts'
-import type { Caller, Dispatch } from './dispatch.ts'
+import { type Caller, type Dispatch, mayUse } from './dispatch.ts'
 import type { Hub, Seat } from './hub.ts'
 import type { Metrics } from './metrics.ts'
 import { Outbox } from './outbox.ts'
@@ -52,6 +53,7 @@ const MAX_OUTBOX_MESSAGES = 4096
 /** What may wait on a socket while its rights are being looked up. */
 const MAX_WAITING_MESSAGES = 64
 const MAX_WAITING_BYTES = 128 * 1024
+const MAX_HELD_EVENTS = 1024
 /** A revocation of one's own session waits this long at most for its own answer. */
 const LAST_WORD_MS = 2000
 const DRAIN_MS = 10_000
@@ -71,6 +73,8 @@ export class Connection implements Peer, Seat, Caller {
   #deadline: Deadline
   #waiting: string[] = []
   #waitingBytes = 0
+  #heldEvents: (() => void)[] = []
+  readonly #subscriptions = new Map<number, () => void>()
   #inFlight = 0
   /** Commands under way that may have ended this very session: their answers still go out. */
   #lastWords = 0
@@ -173,6 +177,28 @@ export class Connection implements Peer, Seat, Caller {
     this.#outbox.coalesce = Object.hasOwn(features, 'coalesce_messages')
   }
 
+  subscribe(stop: () => void): void {
+    // The socket may have ended since the command came: what was begun for it is ended at once.
+    if (this.#phase === 'ending' || this.#phase === 'closed') stop()
+    else this.#subscriptions.set(this.lastId, stop)
+  }
+
+  unsubscribe(id: number): boolean {
+    const stop = this.#subscriptions.get(id)
+    stop?.()
+    return this.#subscriptions.delete(id)
+  }
+
+  deliver(id: number, needs: Needs, text: string): void {
+    if (this.#phase === 'held') {
+      // Whether it may be heard is known when the rights have been read.
+      if (this.#heldEvents.length >= MAX_HELD_EVENTS) this.#end('overloaded')
+      else this.#heldEvents.push(() => this.deliver(id, needs, text))
+    } else if (this.#subscriptions.has(id) && mayUse(this.who, needs)) {
+      this.reply(event(id, text))
+    }
+  }
+
   reply(text: string, command?: Command): void {
     if (this.#phase === 'ending') {
       // The session is over: the one answer that still goes out is that of the command which ended it.
@@ -271,6 +297,7 @@ export class Connection implements Peer, Seat, Caller {
     const waiting = this.#waiting
     this.#waiting = []
     this.#waitingBytes = 0
+    for (const deliver of this.#heldEvents.splice(0)) deliver()
     for (const text of waiting) {
       if (this.#isOpen()) this.#commands(text)
       else if (this.#isHeld()) this.#wait(text)
@@ -333,6 +360,9 @@ export class Connection implements Peer, Seat, Caller {
     if (this.#who !== null && this.#phase !== 'ending' && this.#phase !== 'closed') this.#shared.hub.remove(this)
     if (this.#phase !== 'closed') this.#phase = 'ending'
     this.#waiting = []
+    this.#heldEvents = []
+    for (const stop of this.#subscriptions.values()) stop()
+    this.#subscriptions.clear()
   }
 
   #hangUp(): void {

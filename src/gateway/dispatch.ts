@@ -2,7 +2,7 @@
 import { Overloaded } from '../auth/hashing.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { Log } from '../log.ts'
-import type { Command, InputOf, ResultOf } from '../protocol/command.ts'
+import type { Command, InputOf, Needs, ResultOf } from '../protocol/command.ts'
 import { type AllCommands, commands } from '../protocol/commands.ts'
 import { type CommandError, type ErrorCode, type TranslationKey, translations } from '../protocol/errors.ts'
 import { commandError, failure, isCommandId, pong, result } from '../protocol/frames.ts'
@@ -35,9 +35,20 @@ export class Refusal {
 /** What a handler knows of the caller. */
 export interface Context {
   readonly who: Principal
+  /** The id of the command that is being answered, until the handler's first `await`. */
+  readonly lastId: number
   /** Called by `supported_features`. */
   setFeatures(features: Readonly<Record<string, number | boolean>>): void
+  /** Keeps a subscription under this command's id; `stop` is called when it or the socket ends. */
+  subscribe(stop: () => void): void
+  /** False: this socket has no such subscription. */
+  unsubscribe(id: number): boolean
+  /** Sends an event to a subscription, if the socket may still hear it at that moment. */
+  deliver(id: number, needs: Needs, text: string): void
 }
+
+export const mayUse = ({ isAdmin, isOwner }: Principal, needs: Needs): boolean =>
+  needs === 'user' || (needs === 'admin' ? isAdmin : isOwner)
 
 /** One handler for each command, of the declared shape: a missing, misspelt or mistyped one does not compile. */
 export type Handlers<Cs> = {
@@ -134,8 +145,7 @@ export const createDispatch = ({ handlers, log, strict }: DispatchOptions): Disp
       caller.reply(failure(id, commandError('invalid_format', describeIssues(parsed.error, message))))
       return
     }
-    const { isAdmin, isOwner } = caller.who
-    if ((command.needs === 'admin' && !isAdmin) || (command.needs === 'owner' && !isOwner)) {
+    if (!mayUse(caller.who, command.needs)) {
       caller.reply(failure(id, commandError('unauthorized')))
       return
     }

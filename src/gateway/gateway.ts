@@ -14,6 +14,7 @@ import type { FlowCaps, Store } from '../store/store.ts'
 import type { App } from '../transport/transport.ts'
 import { adminHandlers } from './admin.ts'
 import { apiRoutes } from './api.ts'
+import { Bus } from './bus.ts'
 import { Connection, type ConnectionOptions, type Shared } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import { createDispatch } from './dispatch.ts'
@@ -69,6 +70,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
   const tokens = createTokens(store, keys, clock, options)
   const verifier = new Verifier(store.tokens, feed, keys, clock)
   const hub = new Hub(verifier, feed)
+  const bus = new Bus(feed)
   const metrics = createMetrics(parts.registry, { sockets: () => hub.size, hashQueue: () => hasher.queued })
   const login = createLogin(store, [localProvider(store.passwords, hasher)], clock, {
     flowLifetimeMs: options.flowLifetimeMs,
@@ -80,7 +82,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     hub,
     dispatch: createDispatch({
       handlers: {
-        ...connectionHandlers,
+        ...connectionHandlers(bus),
         ...profileHandlers(store.users, store.passwords, hasher, tokens),
         ...adminHandlers(store.users, store.passwords, hasher),
       },

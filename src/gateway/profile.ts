@@ -6,15 +6,25 @@ import type { ConnectionCommands } from '../protocol/connection.ts'
 import type { ProfileCommands } from '../protocol/profile.ts'
 import type { GrantId } from '../store/model.ts'
 import { type Passwords, StoreUnavailable, type Users } from '../store/store.ts'
-import { type Handlers, Refusal } from './dispatch.ts'
+import { type Bus, OPEN_EVENTS } from './bus.ts'
+import { type Handlers, mayUse, Refusal } from './dispatch.ts'
 
-export const connectionHandlers: Handlers<ConnectionCommands> = {
+export const connectionHandlers = (bus: Bus): Handlers<ConnectionCommands> => ({
   ping: () => null,
   supported_features: (context, { features }) => {
     context.setFeatures(features)
     return null
   },
-}
+  subscribe_events: (context, { event_type }) => {
+    const needs = event_type !== undefined && OPEN_EVENTS.has(event_type) ? 'user' : 'admin'
+    if (!mayUse(context.who, needs)) return new Refusal('unauthorized')
+    const id = context.lastId
+    context.subscribe(bus.listen(event_type ?? null, (text) => context.deliver(id, needs, text)))
+    return null
+  },
+  unsubscribe_events: (context, { subscription }) =>
+    context.unsubscribe(Math.trunc(subscription)) ? null : new Refusal('not_found', 'Subscription not found.'),
+})
 
 const iso = (at: number): string => new Date(at).toISOString()
 const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at))

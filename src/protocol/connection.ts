@@ -1,6 +1,6 @@
 /** The commands about the socket itself. */
 import { z } from 'zod'
-import { command } from './command.ts'
+import { command, optional } from './command.ts'
 
 export const connection = {
   ping: command({
@@ -18,6 +18,21 @@ export const connection = {
     input: { features: z.record(z.string(), z.union([z.int(), z.boolean()])) },
     result: z.null(),
     errors: [],
+  }),
+  subscribe_events: command({
+    doc: "Hear this server's events, of one type or all. An administrator may hear every event.",
+    needs: 'user',
+    input: { event_type: optional(z.string().max(64)) },
+    result: z.null(),
+    errors: ['unauthorized'],
+  }),
+
+  unsubscribe_events: command({
+    doc: 'End a subscription of this socket, whatever command began it.',
+    needs: 'user',
+    input: { subscription: z.coerce.number() },
+    result: z.null(),
+    errors: ['not_found'],
   }),
 } as const
 

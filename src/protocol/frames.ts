@@ -33,6 +33,9 @@ export const pong = (id: number): string => `{"id":${id},"type":"pong"}`
 export const result = (id: number, value: unknown): string =>
   `{"id":${id},"type":"result","success":true,"result":${JSON.stringify(value ?? null)}}`
 
+/** A bus event has its `id` last, as in Home Assistant's frames. `event`: its JSON text, made once for all who hear it. */
+export const event = (id: number, text: string): string => `{"type":"event","event":${text},"id":${id}}`
+
 /** An id that is no command id is echoed if it is a short scalar, so that the client finds its message; else null. */
 const echo = (id: unknown): string => {
   if (typeof id === 'number' || typeof id === 'boolean') return JSON.stringify(id)
