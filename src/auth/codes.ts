@@ -1,7 +1,7 @@
 /** Authorization codes: made at the end of a login, taken once by the client that they were made for. */
 import { createHash } from 'node:crypto'
 import type { Clock } from '../clock.ts'
-import type { AuthCode, CredentialId, UserId } from '../store/model.ts'
+import type { AuthCode, CredentialId, Purpose, UserId } from '../store/model.ts'
 import type { Codes } from '../store/store.ts'
 import { codeDigest, newCode, sameText } from './secrets.ts'
 
@@ -11,6 +11,7 @@ export interface CodeRequest {
   readonly userId: UserId
   readonly redirectUri: string | null
   readonly challenge: string | null
+  readonly purpose: Purpose
 }
 
 /** A new code and what is to be kept of it. */
@@ -32,6 +33,7 @@ const provesPossession = (challenge: string | null, verifier: string | undefined
 }
 
 export interface Presented {
+  readonly purpose: Purpose
   readonly clientId: string
   readonly code: string
   readonly redirectUri?: string | undefined
@@ -39,7 +41,7 @@ export interface Presented {
 }
 
 /**
- * Takes a code. `unknown`: no such code for this client, expired, or presented before, when the grant made from it
+ * Takes a code. `unknown`: no such code for this client and purpose, expired, or presented before, when the grant made from it
  * ends; `invalid`: it was taken now, but the redirect address or the PKCE verifier is not the one that it is bound to.
  */
 export const redeem = async (
@@ -49,6 +51,7 @@ export const redeem = async (
 ): Promise<AuthCode | 'unknown' | 'invalid'> => {
   const code = await codes.take(codeDigest(presented.clientId, presented.code))
   if (code === null || code === 'reused' || clock.now() >= code.expiresAt) return 'unknown'
+  if (code.purpose !== presented.purpose) return 'unknown'
   // A code of the set-up has no redirect address: it was given to the caller itself.
   const bound = code.redirectUri !== null && presented.redirectUri !== undefined
   if (bound && presented.redirectUri !== code.redirectUri) return 'invalid'

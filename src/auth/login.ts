@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts'
 import type { AbortStep, DoneStep, FlowStep, FormStep, Handler } from '../protocol/http.ts'
-import type { Flow, FlowId } from '../store/model.ts'
+import type { Flow, FlowId, Purpose } from '../store/model.ts'
 import type { FlowCaps, Store } from '../store/store.ts'
 import { type AccessRefusal, refuseAccess } from './access.ts'
 import { isClientId, isRedirectUri, mayRedirect } from './clients.ts'
@@ -24,6 +24,7 @@ export interface StartRequest {
   /** Provider type and id. */
   readonly handler: readonly [string | null, string | null]
   readonly challenge: string | null
+  readonly purpose: Purpose
   readonly address: string
 }
 
@@ -111,6 +112,7 @@ export const createLogin = (
         userId: found.user.id,
         redirectUri: flow.redirectUri,
         challenge: flow.challenge,
+        purpose: flow.purpose,
       },
       options.codeLifetimeMs,
       clock.now(),
@@ -121,7 +123,7 @@ export const createLogin = (
   return {
     providers,
 
-    start: async ({ clientId, redirectUri, handler, challenge, address }) => {
+    start: async ({ clientId, redirectUri, handler, challenge, purpose, address }) => {
       if (!isClientId(clientId)) return { refused: 'invalid_client' }
       if (!isRedirectUri(redirectUri)) return { refused: 'invalid_redirect' }
       if (challenge !== null && !CODE_CHALLENGE.test(challenge)) return { refused: 'invalid_challenge' }
@@ -137,6 +139,7 @@ export const createLogin = (
         providerType: provider.type,
         providerId: provider.id,
         challenge,
+        purpose,
         expiresAt: now + options.flowLifetimeMs,
       }
       if ((await store.flows.put(flow, options.caps, now)) === 'full') return { refused: 'too_many_flows' }

@@ -52,7 +52,14 @@ export const createOwner = async (
     subject: request.username,
   }
   const { code, kept } = makeCode(
-    { clientId: request.clientId, credentialId: credential.id, userId: user.id, redirectUri: null, challenge: null },
+    {
+      clientId: request.clientId,
+      credentialId: credential.id,
+      userId: user.id,
+      redirectUri: null,
+      challenge: null,
+      purpose: 'login',
+    },
     codeLifetimeMs,
     clock.now(),
   )

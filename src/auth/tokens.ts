@@ -20,7 +20,7 @@ export type TokenRefusal =
   | { readonly error: 'unknown_code' | 'invalid_grant' | 'wrong_client' }
   | { readonly error: 'access_denied'; readonly reason: AccessRefusal }
 
-export interface CodeExchange extends Presented {
+export interface CodeExchange extends Omit<Presented, 'purpose'> {
   /** The caller's address. */
   readonly address: string
 }
@@ -90,7 +90,7 @@ export const createTokens = (store: Store, keys: Keys, clock: Clock, lifetimes: 
 
   return {
     exchange: async ({ address, ...presented }) => {
-      const code = await redeem(store.codes, clock, presented)
+      const code = await redeem(store.codes, clock, { ...presented, purpose: 'login' })
       if (code === 'unknown') return { error: 'unknown_code' }
       if (code === 'invalid') return { error: 'invalid_grant' }
       const user = await store.users.byId(code.userId)

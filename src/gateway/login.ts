@@ -51,7 +51,7 @@ export const loginRoutes = (login: LoginRules, users: Users, metrics: Metrics, l
     if (isCrossSite(request)) return message(403, 'Cross-site request')
     const body = readJson(request, startFlow)
     if ('refused' in body) return body.refused
-    const { client_id, handler, redirect_uri, code_challenge, code_challenge_method } = body.value
+    const { client_id, handler, redirect_uri, type, code_challenge, code_challenge_method } = body.value
     // RFC 7636 section 4.3: without a method it is `plain`, which nobody gets here.
     const method = code_challenge === undefined ? undefined : 'S256'
     if (code_challenge_method !== method) return message(400, 'Invalid code challenge')
@@ -60,6 +60,8 @@ export const loginRoutes = (login: LoginRules, users: Users, metrics: Metrics, l
       redirectUri: redirect_uri,
       handler,
       challenge: code_challenge ?? null,
+      // Any other type means a login, as in Home Assistant.
+      purpose: type === 'link_user' ? 'link' : 'login',
       address: request.address,
     })
     // An address that nobody may be sent to is a malformed request; that of a stranger is judged after the password.

@@ -2,10 +2,14 @@
 import type { Executor } from './executor.ts'
 import type { Digest } from './model.ts'
 import { fromCode, fromFlow, toCode, toFlow } from './schema.ts'
-import type { Codes, Flows } from './store.ts'
+import type { Codes, Flows, Onboarding } from './store.ts'
 import { revokeRows } from './tokens.ts'
 
 export const codeStore = ({ write }: Executor): Codes => ({
+  put: async (code) => {
+    await write((db) => db.insertInto('auth_code').values(fromCode(code)).execute())
+  },
+
   take: async (hash: Digest) => {
     const { value } = await write(async (db, log) => {
       const row = await db.selectFrom('auth_code').selectAll().where('hash', '=', hash).executeTakeFirst()
@@ -77,5 +81,24 @@ export const flowStore = ({ read, write }: Executor): Flows => ({
   remove: async (id) => {
     const { value } = await write((db) => db.deleteFrom('auth_flow').where('id', '=', id).executeTakeFirst())
     return value.numDeletedRows === 1n
+  },
+})
+
+export const onboardingStore = ({ read, write }: Executor): Onboarding => ({
+  done: () =>
+    read(async (db) => {
+      const rows = await db.selectFrom('auth_onboarding').select('step').execute()
+      return rows.map(({ step }) => step)
+    }),
+
+  mark: async (step) => {
+    const { value } = await write((db) =>
+      db
+        .insertInto('auth_onboarding')
+        .values({ step })
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst(),
+    )
+    return value.numInsertedOrUpdatedRows === 1n
   },
 })

@@ -87,11 +87,17 @@ export const migrations = ({ bytes, bigint }: Types): Record<string, Migration> 
         .addColumn('user_id', 'text', (c) => c.notNull().references('auth_user.id').onDelete('cascade'))
         .addColumn('redirect_uri', 'text')
         .addColumn('challenge', 'text')
+        // `login`: for the token endpoint; `link`: for linking to a user, and never for tokens.
+        .addColumn('purpose', 'text', (c) => c.notNull())
         .addColumn('expires_at', bigint, (c) => c.notNull())
         // 0: never presented; 1: presented once; 2: presented again.
         .addColumn('presented', 'integer', (c) => c.notNull())
         .execute()
       await db.schema.createIndex('auth_code_expires').on('auth_code').column('expires_at').execute()
+      await db.schema
+        .createTable('auth_onboarding')
+        .addColumn('step', 'text', (c) => c.primaryKey())
+        .execute()
       await db.schema
         .createTable('auth_flow')
         .addColumn('id', 'text', (c) => c.primaryKey())
@@ -102,6 +108,7 @@ export const migrations = ({ bytes, bigint }: Types): Record<string, Migration> 
         .addColumn('provider_type', 'text', (c) => c.notNull())
         .addColumn('provider_id', 'text')
         .addColumn('challenge', 'text')
+        .addColumn('purpose', 'text', (c) => c.notNull())
         .addColumn('expires_at', bigint, (c) => c.notNull())
         .execute()
       await db.schema.createIndex('auth_flow_address').on('auth_flow').column('address').execute()

@@ -71,6 +71,9 @@ export interface Grant {
   readonly credential: Credential | null
 }
 
+/** What a code is good for: tokens, or linking its credential to a user. Neither stands in for the other. */
+export type Purpose = 'login' | 'link'
+
 /** An authorization code as it is kept; the code itself never is. */
 export interface AuthCode {
   /** SHA-256 of client id, NUL, code: another client's attempt finds nothing and consumes nothing. */
@@ -81,6 +84,7 @@ export interface AuthCode {
   readonly redirectUri: string | null
   /** S256 challenge of RFC 7636, or null. */
   readonly challenge: string | null
+  readonly purpose: Purpose
   readonly expiresAt: number
 }
 
@@ -96,6 +100,7 @@ export interface Flow {
   readonly providerType: string
   readonly providerId: string | null
   readonly challenge: string | null
+  readonly purpose: Purpose
   readonly expiresAt: number
 }
 

@@ -1,5 +1,5 @@
 /** The tables as Kysely sees them, and rows turned into the model's data. */
-import type { AuthCode, Change, Credential, Digest, Flow, GroupId, RefreshToken, User } from './model.ts'
+import type { AuthCode, Change, Credential, Digest, Flow, GroupId, Purpose, RefreshToken, User } from './model.ts'
 
 export interface Tables {
   auth_head: { one: number; log_id: string; pepper_check: Uint8Array; seq: number }
@@ -40,9 +40,11 @@ export interface Tables {
     user_id: string
     redirect_uri: string | null
     challenge: string | null
+    purpose: string
     expires_at: number
     presented: number
   }
+  auth_onboarding: { step: string }
   auth_flow: {
     id: string
     version: number
@@ -52,6 +54,7 @@ export interface Tables {
     provider_type: string
     provider_id: string | null
     challenge: string | null
+    purpose: string
     expires_at: number
   }
 }
@@ -135,6 +138,7 @@ export const toCode = (row: Tables['auth_code']): AuthCode => ({
   userId: row.user_id as AuthCode['userId'],
   redirectUri: row.redirect_uri,
   challenge: row.challenge,
+  purpose: row.purpose as Purpose,
   expiresAt: row.expires_at,
 })
 
@@ -145,6 +149,7 @@ export const fromCode = (code: AuthCode): Tables['auth_code'] => ({
   user_id: code.userId,
   redirect_uri: code.redirectUri,
   challenge: code.challenge,
+  purpose: code.purpose,
   expires_at: code.expiresAt,
   presented: 0,
 })
@@ -158,6 +163,7 @@ export const toFlow = (row: Tables['auth_flow']): Flow => ({
   providerType: row.provider_type,
   providerId: row.provider_id,
   challenge: row.challenge,
+  purpose: row.purpose as Purpose,
   expiresAt: row.expires_at,
 })
 
@@ -170,6 +176,7 @@ export const fromFlow = (flow: Flow): Tables['auth_flow'] => ({
   provider_type: flow.providerType,
   provider_id: flow.providerId,
   challenge: flow.challenge,
+  purpose: flow.purpose,
   expires_at: flow.expiresAt,
 })
 

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts'
 import type { Executor } from './executor.ts'
 import { readChanges } from './log.ts'
-import { codeStore, flowStore } from './logins.ts'
+import { codeStore, flowStore, onboardingStore } from './logins.ts'
 import { passwordStore } from './passwords.ts'
 import type { Store } from './store.ts'
 import { tokenStore } from './tokens.ts'
@@ -22,6 +22,7 @@ export const sqlStore = (name: string, executor: Executor, clock: Clock): Store 
     tokens: tokenStore(executor, touches),
     codes: codeStore(executor),
     flows: flowStore(executor),
+    onboarding: onboardingStore(executor),
     changes: (from, limit) => executor.read((db) => readChanges(db, from, limit)),
     sweep: async (now) => {
       await executor.write(async (db) => {

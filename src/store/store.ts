@@ -132,6 +132,8 @@ export interface Tokens {
 }
 
 export interface Codes {
+  /** Keeps a code that was made without a flow. */
+  put(code: AuthCode): Promise<void>
   /**
    * Takes the code of this client. Of racing callers exactly one receives it; `reused` for all later ones, whose presentation
    * also ends the grant that was made from it (RFC 6749 section 4.1.2).
@@ -151,6 +153,13 @@ export interface Flows {
   remove(id: FlowId): Promise<boolean>
 }
 
+export interface Onboarding {
+  /** The steps that are done, besides the user's own. */
+  done(): Promise<readonly string[]>
+  /** Marks a step; of racing callers exactly one gets true. */
+  mark(step: string): Promise<boolean>
+}
+
 export interface Store {
   /** For the start line and the log. */
   readonly name: string
@@ -159,6 +168,7 @@ export interface Store {
   readonly tokens: Tokens
   readonly codes: Codes
   readonly flows: Flows
+  readonly onboarding: Onboarding
   /** The log from a number on, that row included, at most `limit` rows. */
   changes(from: number, limit: number): Promise<readonly Change[]>
   /** Removes what is past its time and decides nothing: codes and flows. */
