@@ -1,5 +1,6 @@
 /** What can be set, with its default, from flags and the environment. A key exists only when it works. */
 import { z } from 'zod'
+import { isRange } from './auth/address.ts'
 
 const DURATION = /^(\d+)(ms|s|m|h|d)$/
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -35,6 +36,18 @@ const integer = (min: number, max: number) =>
     .transform(Number)
     .refine((n) => n >= min && n <= max, `a whole number from ${min} to ${max}`)
 
+/** Texts separated by commas; none for an empty text. */
+const list = (fits: (item: string) => boolean, wanted: string) =>
+  z
+    .string()
+    .transform((text) =>
+      text
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
+    .refine((items) => items.every(fits), wanted)
+
 const loopback = z
   .string()
   .refine(
@@ -54,6 +67,8 @@ export const settings = {
   log: z.enum(['json', 'pretty'], 'json or pretty').optional(),
   'server.host': loopback.default('127.0.0.1'),
   'server.port': integer(0, 65535).prefault('8123'),
+  'server.transport': z.enum(['auto', 'uws', 'ws'], 'auto, uws or ws').default('auto'),
+  'server.trusted_proxies': list(isRange, 'CIDRs and addresses, separated by commas').prefault(''),
   'server.admin.host': loopback.default('127.0.0.1'),
   'server.admin.port': integer(0, 65535).optional(),
   'hashing.memory': size(8 * MIB, 1024 * MIB).prefault('19MiB'),

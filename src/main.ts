@@ -12,7 +12,10 @@ import { createGateway } from './gateway/gateway.ts'
 import type { Pages } from './gateway/pages.ts'
 import type { Log } from './log.ts'
 import { openSqlite } from './store/sqlite.ts'
-import type { Listening } from './transport/transport.ts'
+import { StoreRefused } from './store/store.ts'
+import type { Listening, Transport } from './transport/transport.ts'
+import { uwsTransport } from './transport/uws.ts'
+import { loadUws } from './transport/uws-load.ts'
 import { wsTransport } from './transport/ws.ts'
 
 export interface StartOptions {
@@ -60,6 +63,17 @@ const loadPages = (): Pages => {
     pages.set(path, { type, body: readFileSync(WEB + name) })
   }
   return pages
+}
+
+/** The fast transport where it loads, the other one where it does not and nothing else was asked for. */
+const chooseTransport = (wanted: Config['server.transport'], log: Log): Transport => {
+  const onFault = (error: unknown): void => log.error({ err: error }, 'transport fault')
+  if (wanted === 'ws') return wsTransport(onFault)
+  const loaded = loadUws()
+  if ('uws' in loaded) return uwsTransport(loaded.uws, onFault)
+  if (wanted === 'uws') throw new StoreRefused(`--transport uws: ${loaded.missing}; take ws, or install a fitting one`)
+  log.info(`${loaded.missing}: ws serves`)
+  return wsTransport(onFault)
 }
 
 const urlOf = ({ host, port }: Listening): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
@@ -122,12 +136,13 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
         refreshTokenIdleMs: config['tokens.refresh_token_idle'],
         codeLifetimeMs: config['tokens.authorization_code_lifetime'],
         flowLifetimeMs: config['limits.login_flows.lifetime'],
+        trustedProxies: config['server.trusted_proxies'],
         flowCaps: { total: config['limits.login_flows.total'], perAddress: config['limits.login_flows.per_address'] },
         strict: options.strict ?? false,
       },
     )
     closers.push(() => gateway.drain())
-    const transport = wsTransport((error) => log.error({ err: error }, 'transport fault'))
+    const transport = chooseTransport(config['server.transport'], log)
     const limits = { maxMessage: config['limits.max_message'] }
     const listening = await transport.listen(config['server.host'], config['server.port'], limits, gateway.app)
     closers.push(() => listening.close())

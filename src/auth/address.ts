@@ -1,16 +1,5 @@
-/** Addresses: what counts as local, and what as loopback. */
+/** Addresses and ranges of them: one spelling for each, what counts as local, and what as loopback. */
 import ipaddr from 'ipaddr.js'
-
-const ranges = [
-  '127.0.0.0/8',
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '169.254.0.0/16',
-  '::1/128',
-  'fd00::/8',
-  'fe80::/10',
-].map((cidr) => ipaddr.parseCIDR(cidr))
 
 /** An address with IPv4 in IPv6 (`::ffff:1.2.3.4`) folded to IPv4, and without a zone; null if it is none. */
 const parse = (text: string): ipaddr.IPv4 | ipaddr.IPv6 | null => {
@@ -22,12 +11,36 @@ const parse = (text: string): ipaddr.IPv4 | ipaddr.IPv6 | null => {
 
 export const isAddress = (text: string): boolean => parse(text) !== null
 
-/** Loopback, private or link-local (Home Assistant's definition). */
-export const isLocalAddress = (text: string): boolean => {
-  const address = parse(text)
-  return (
-    address !== null && ranges.some(([net, bits]) => address.kind() === net.kind() && address.match(net as never, bits))
-  )
+/** The one spelling under which an address is compared and counted; the text itself if it is no address. */
+export const canonicalAddress = (text: string): string => parse(text)?.toString() ?? text
+
+/** True for an address or a CIDR. */
+export const isRange = (text: string): boolean => isAddress(text) || ipaddr.isValidCIDR(text)
+
+/** A test for addresses in any of some ranges (CIDRs or addresses). */
+export const inRanges = (texts: readonly string[]): ((address: string) => boolean) => {
+  const ranges = texts.map((text): readonly [ipaddr.IPv4 | ipaddr.IPv6, number] => {
+    if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
+    const address = ipaddr.process(text)
+    return [address, address.kind() === 'ipv4' ? 32 : 128]
+  })
+  return (text) => {
+    const address = parse(text)
+    if (address === null) return false
+    return ranges.some(([net, bits]) => address.kind() === net.kind() && address.match(net as never, bits))
+  }
 }
+
+/** Loopback, private or link-local (Home Assistant's definition). */
+export const isLocalAddress = inRanges([
+  '127.0.0.0/8',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '169.254.0.0/16',
+  '::1/128',
+  'fd00::/8',
+  'fe80::/10',
+])
 
 export const isLoopback = (text: string): boolean => parse(text)?.range() === 'loopback'

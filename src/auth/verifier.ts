@@ -18,6 +18,7 @@ interface Entry {
   /** null: the grant is there, but its user may not act. */
   readonly who: Principal | null
   readonly key: Uint8Array
+  readonly salt: Uint8Array
   dead: boolean
 }
 
@@ -111,11 +112,11 @@ export class Verifier implements ChangeListener {
   }
 
   /**
-   * Gives `use` the principal that a grant stands for at this moment, null if it is gone or its user may not act, in the
-   * same turn as the check. Rejects with `StoreUnavailable`.
+   * Gives `use` the principal that a grant stands for at this moment, null if it is gone or its user may not act, and the
+   * grant's salt, in the same turn as the check. Rejects with `StoreUnavailable`.
    */
-  async stand(grant: GrantId, use: (who: Principal | null) => void): Promise<void> {
-    await this.#settle(grant, (entry) => use(entry?.who ?? null))
+  async stand(grant: GrantId, use: (who: Principal | null, salt: Uint8Array | null) => void): Promise<void> {
+    await this.#settle(grant, (entry) => use(entry?.who ?? null, entry?.salt ?? null))
   }
 
   /** Applies one row of the change log: what it names is dead and forgotten, the good and the absent alike. */
@@ -223,6 +224,7 @@ export class Verifier implements ChangeListener {
       userId: user.id,
       who: principalOf(grant),
       key: this.#keys.accessKey(id, token.salt),
+      salt: token.salt,
       dead: false,
     }
     this.#entries.set(id, entry)

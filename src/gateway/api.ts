@@ -1,29 +1,64 @@
-/** Bearer authentication on HTTP, and the endpoints that need it. */
-import { refuseAddress } from '../auth/access.ts'
-import type { Principal } from '../auth/principal.ts'
-import type { Verifier } from '../auth/verifier.ts'
-import type { HttpRequest } from '../transport/transport.ts'
-import { json, message, type Route } from './http.ts'
+/** The endpoints for whoever holds a token: is it good, whose is it, and linking a credential. */
+import { z } from 'zod'
+import { redeem } from '../auth/codes.ts'
+import type { Clock } from '../clock.ts'
+import type { Store } from '../store/store.ts'
+import type { HttpRequest, HttpResponse } from '../transport/transport.ts'
+import { type Identify, unauthorized } from './bearer.ts'
+import { readJson } from './body.ts'
+import { empty, message, type Route } from './http.ts'
 
-/** RFC 6750 section 2.1, with Home Assistant's exactness: one space, and the scheme in this spelling. */
-const BEARER = /^Bearer ([^\s]+)$/
+const linkUser = z.strictObject({ client_id: z.string(), code: z.string() })
 
-/** Who is asking; null without a good token, or from where this user may not ask. */
-export const bearer = async (verifier: Verifier, request: HttpRequest): Promise<Principal | null> => {
-  const token = BEARER.exec(request.header('authorization') ?? '')?.[1]
-  if (token === undefined) return null
-  const known = verifier.known(token)
-  const who = known === undefined ? await verifier.verify(token) : known
-  return who !== null && refuseAddress(who.localOnly, request.address) === null ? who : null
+/** A header value: no control characters, and what is not Latin is percent-encoded. */
+const headerText = (text: string): string => encodeURIComponent(text).replaceAll('%20', ' ').replaceAll('%40', '@')
+
+export interface ApiOptions {
+  readonly identify: Identify
+  readonly store: Store
+  readonly clock: Clock
 }
 
-export const apiRoutes = (verifier: Verifier): readonly Route[] => [
-  {
-    method: 'GET',
-    path: '/api/',
-    handle: async (request) =>
-      (await bearer(verifier, request)) === null
-        ? json(401, { message: 'Unauthorized.' }, { 'www-authenticate': 'Bearer' })
-        : message(200, 'API running.'),
-  },
-]
+export const apiRoutes = ({ identify, store, clock }: ApiOptions): readonly Route[] => {
+  /** What a proxy asks about: this request, or the one whose address it gives (only a trusted proxy's gets here). */
+  const askedAbout = (request: HttpRequest): HttpRequest => {
+    const uri = request.header('x-forwarded-uri')
+    if (uri === undefined) return request
+    const cut = uri.indexOf('?')
+    return cut === -1
+      ? { ...request, path: uri, query: '' }
+      : { ...request, path: uri.slice(0, cut), query: uri.slice(cut + 1) }
+  }
+
+  const verify = async (request: HttpRequest): Promise<HttpResponse> => {
+    const who = await identify(askedAbout(request))
+    if (who === null) return unauthorized
+    return empty(200, {
+      'remote-user': headerText(who.username ?? who.userId),
+      'remote-name': headerText(who.name ?? ''),
+      'remote-groups': who.groups.join(','),
+      'x-latchkey-session': who.grantId,
+    })
+  }
+
+  const link = async (request: HttpRequest): Promise<HttpResponse> => {
+    const who = await identify(request)
+    if (who === null) return unauthorized
+    const body = readJson(request, linkUser)
+    if ('refused' in body) return body.refused
+    const { client_id: clientId, code } = body.value
+    const redeemed = await redeem(store.codes, clock, { clientId, code, purpose: 'link' })
+    if (typeof redeemed === 'string') return message(400, 'Invalid code')
+    return redeemed.userId === who.userId ? message(200, 'User linked') : message(400, 'Credential already linked')
+  }
+
+  return [
+    {
+      method: 'GET',
+      path: '/api/',
+      handle: async (request) => ((await identify(request)) === null ? unauthorized : message(200, 'API running.')),
+    },
+    { method: 'GET', path: '/auth/verify', handle: verify },
+    { method: 'POST', path: '/auth/link_user', handle: link },
+  ]
+}

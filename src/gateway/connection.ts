@@ -66,6 +66,8 @@ export class Connection implements Peer, Seat, Caller {
   lastId = 0
   readonly #shared: Shared
   readonly #socket: Socket
+  /** The client's address: the peer's, or what a trusted proxy says. */
+  readonly #address: string
   readonly #outbox: Outbox
   readonly #left: (connection: Connection) => void
   #phase: Phase = 'auth'
@@ -81,8 +83,9 @@ export class Connection implements Peer, Seat, Caller {
   #close: { name: CloseName; reason: string } | null = null
 
   /** `left` is called once, when the socket is gone. */
-  constructor(shared: Shared, socket: Socket, left: (connection: Connection) => void) {
+  constructor(shared: Shared, socket: Socket, address: string, left: (connection: Connection) => void) {
     this.#shared = shared
+    this.#address = address
     this.#left = left
     this.#socket = socket
     this.#outbox = new Outbox(socket, { bytes: shared.options.outboxBytes, messages: MAX_OUTBOX_MESSAGES }, () =>
@@ -163,7 +166,7 @@ export class Connection implements Peer, Seat, Caller {
 
   release(who: Principal): void {
     if (this.#phase !== 'held') return
-    if (refuseAddress(who.localOnly, this.#socket.address) !== null) {
+    if (refuseAddress(who.localOnly, this.#address) !== null) {
       this.#end('userInactive')
       return
     }
@@ -259,7 +262,7 @@ export class Connection implements Peer, Seat, Caller {
   #admit(who: Principal, path: 'cached' | 'looked_up'): void {
     // The socket may have closed, or its time may have run out, while the grant was read.
     if (this.#phase !== 'auth' && this.#phase !== 'verifying') return
-    if (refuseAddress(who.localOnly, this.#socket.address) !== null) {
+    if (refuseAddress(who.localOnly, this.#address) !== null) {
       this.#deny(path)
       return
     }
@@ -274,7 +277,7 @@ export class Connection implements Peer, Seat, Caller {
   #deny(path: 'cached' | 'looked_up' | 'none'): void {
     if (this.#phase !== 'auth' && this.#phase !== 'verifying') return
     this.#shared.metrics.authenticated('refused', path)
-    this.#shared.log.info({ address: this.#socket.address }, 'socket refused')
+    this.#shared.log.info({ address: this.#address }, 'socket refused')
     this.#refuse(AUTH_INVALID, 'notAuthenticated')
   }
 

@@ -5,6 +5,7 @@ import { createLogin } from '../auth/login.ts'
 import { createOwner } from '../auth/owner.ts'
 import { localProvider } from '../auth/providers/local.ts'
 import type { Keys } from '../auth/secrets.ts'
+import { createSignedPaths } from '../auth/signed-paths.ts'
 import { createTokens } from '../auth/tokens.ts'
 import { Verifier } from '../auth/verifier.ts'
 import type { Clock, Timer } from '../clock.ts'
@@ -14,6 +15,7 @@ import type { FlowCaps, Store } from '../store/store.ts'
 import type { App } from '../transport/transport.ts'
 import { adminHandlers } from './admin.ts'
 import { apiRoutes } from './api.ts'
+import { createIdentify } from './bearer.ts'
 import { Bus } from './bus.ts'
 import { Connection, type ConnectionOptions, type Shared } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
@@ -26,6 +28,7 @@ import { createMetrics } from './metrics.ts'
 import { onboardingRoutes, type SetUp } from './onboarding.ts'
 import { type Pages, pageRoutes } from './pages.ts'
 import { connectionHandlers, profileHandlers } from './profile.ts'
+import { createResolve } from './proxies.ts'
 import { tokenRoutes } from './token.ts'
 
 export interface GatewayOptions {
@@ -35,6 +38,8 @@ export interface GatewayOptions {
   readonly codeLifetimeMs: number
   readonly flowLifetimeMs: number
   readonly flowCaps: FlowCaps
+  /** CIDRs and addresses whose `X-Forwarded-*` is believed. */
+  readonly trustedProxies: readonly string[]
   /** Tests: parse every answer against its declaration. */
   readonly strict: boolean
 }
@@ -71,6 +76,9 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
   const verifier = new Verifier(store.tokens, feed, keys, clock)
   const hub = new Hub(verifier, feed)
   const bus = new Bus(feed)
+  const signedPaths = createSignedPaths(verifier, keys, clock)
+  const identify = createIdentify(verifier, signedPaths)
+  const resolve = createResolve(options.trustedProxies)
   const metrics = createMetrics(parts.registry, { sockets: () => hub.size, hashQueue: () => hasher.queued })
   const login = createLogin(store, [localProvider(store.passwords, hasher)], clock, {
     flowLifetimeMs: options.flowLifetimeMs,
@@ -83,7 +91,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     dispatch: createDispatch({
       handlers: {
         ...connectionHandlers(bus),
-        ...profileHandlers(store.users, store.passwords, hasher, tokens),
+        ...profileHandlers(store.users, store.passwords, hasher, tokens, signedPaths),
         ...adminHandlers(store.users, store.passwords, hasher),
       },
       log,
@@ -103,7 +111,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
       ...loginRoutes(login, store.users, metrics, log),
       ...tokenRoutes(tokens, verifier, metrics, log),
       ...onboardingRoutes(setUp, store.users, log),
-      ...apiRoutes(verifier),
+      ...apiRoutes({ identify, store, clock }),
       ...pageRoutes(parts.pages, store.users),
       // A handshake never gets here: what does is a plain request at the socket's address.
       { method: 'GET', path: SOCKET_PATH, handle: () => message(400, 'This is a WebSocket address.') },
@@ -138,12 +146,22 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
 
   return {
     app: {
-      http,
+      http: (request) => {
+        const caller = resolve(request.address, request.header)
+        if (caller === null) return message(400, 'The forwarding headers are not from a trusted proxy.')
+        const { address, viaProxy } = caller
+        if (viaProxy) return http({ ...request, address })
+        // Which address was asked for is a trusted proxy's to say.
+        const header = (name: string) => (name === 'x-forwarded-uri' ? undefined : request.header(name))
+        return http({ ...request, header })
+      },
       upgrade: (handshake) => {
+        const caller = resolve(handshake.address, handshake.header)
+        if (caller === null) return message(400, 'The forwarding headers are not from a trusted proxy.')
         if (handshake.path !== SOCKET_PATH) return message(404, 'Not found.')
         if (draining) return { ...message(503, 'The server is restarting.'), headers: { 'retry-after': '5' } }
         return (socket) => {
-          const connection = new Connection(shared, socket, leave)
+          const connection = new Connection(shared, socket, caller.address, leave)
           connections.add(connection)
           return connection
         }

@@ -1,6 +1,7 @@
 /** Answers to the commands about the socket and about one's own account. */
 import type { PasswordHasher } from '../auth/hashing.ts'
 import { LOCAL_TYPE } from '../auth/providers/local.ts'
+import type { SignedPaths } from '../auth/signed-paths.ts'
 import type { TokenRules } from '../auth/tokens.ts'
 import type { ConnectionCommands } from '../protocol/connection.ts'
 import type { ProfileCommands } from '../protocol/profile.ts'
@@ -26,6 +27,9 @@ export const connectionHandlers = (bus: Bus): Handlers<ConnectionCommands> => ({
     context.unsubscribe(Math.trunc(subscription)) ? null : new Refusal('not_found', 'Subscription not found.'),
 })
 
+/** A signed path lives this long unless the caller says otherwise (Home Assistant's default). */
+const SIGNATURE_SECONDS = 30
+
 const iso = (at: number): string => new Date(at).toISOString()
 const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at))
 
@@ -37,6 +41,7 @@ export const profileHandlers = (
   passwords: Passwords,
   hasher: PasswordHasher,
   tokens: TokenRules,
+  signedPaths: SignedPaths,
 ): Handlers<ProfileCommands> => ({
   'auth/current_user': async ({ who }) => ({
     id: who.userId,
@@ -85,6 +90,11 @@ export const profileHandlers = (
 
   'auth/refresh_token_set_expiry': async ({ who }, { refresh_token_id, enable_expiry }) =>
     (await tokens.setExpiry(who, refresh_token_id as GrantId, enable_expiry)) ? {} : new Refusal('invalid_token_id'),
+
+  'auth/sign_path': async ({ who }, { path, expires = SIGNATURE_SECONDS }) => {
+    const signed = await signedPaths.sign(who, path, expires)
+    return signed === null ? new Refusal('unknown_error') : { path: signed }
+  },
 
   'config/auth_provider/homeassistant/change_password': async ({ who }, { current_password, new_password }) => {
     const credentials = await users.credentials(who.userId)

@@ -68,6 +68,15 @@ export const profile = {
     errors: ['invalid_token_id'],
   }),
 
+  'auth/sign_path': command({
+    doc: 'Sign a path of this server, so that it can be fetched without a header for some seconds.',
+    needs: 'user',
+    input: { path: z.string().max(8192), expires: optional(z.int().min(1).max(31_536_000)) },
+    result: z.strictObject({ path: z.string() }),
+    // What is no path is unknown_error in Home Assistant.
+    errors: [],
+  }),
+
   'config/auth_provider/homeassistant/change_password': command({
     doc: "Change one's own password. All other sessions of the user end.",
     needs: 'user',

@@ -8,7 +8,6 @@ import { dirname, join } from 'node:path'
 /** The library, with what its types leave out. */
 export type Uws = Omit<typeof uws, 'App'> & {
   App(): uws.TemplatedApp & { close(): void }
-  readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number
 }
 
 export type Loaded = { readonly uws: Uws } | { readonly missing: string }

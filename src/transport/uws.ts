@@ -243,25 +243,19 @@ class Server {
   }
 }
 
-/** Why the address could not be had: the library does not say, node:net does. */
-const explain = (host: string, port: number): Promise<Error> =>
-  new Promise((resolve) => {
-    const probe = createServer()
-    probe.once('error', resolve)
-    probe.listen(port, host, () => {
-      probe.close(() =>
-        resolve(Object.assign(new Error('the address could not be had'), { code: 'EADDRINUSE', address: host, port })),
-      )
-    })
+/**
+ * Rejects where the address cannot be had. The library shares a port with whoever shares it, in silence; and its exclusive
+ * mode cannot be had again for a minute after a restart, as it does without SO_REUSEADDR. node:net tells both apart.
+ */
+const probe = (host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(port, host, () => server.close(() => resolve()))
   })
 
 const listen = async (
-  {
-    App: createApp,
-    us_listen_socket_close: stopListening,
-    us_socket_local_port: portOf,
-    LIBUS_LISTEN_EXCLUSIVE_PORT,
-  }: Uws,
+  { App: createApp, us_listen_socket_close: stopListening, us_socket_local_port: portOf }: Uws,
   host: string,
   port: number,
   limits: Limits,
@@ -272,12 +266,13 @@ const listen = async (
   const native = createApp()
   native.ws<Seat>('/*', { ...server.behavior, maxPayloadLength: limits.maxMessage })
   native.any('/*', (response, request) => server.http(response, request))
+  await probe(host, port)
   const listening = await new Promise<uws.us_listen_socket | false>((resolve) => {
-    // Exclusive: without it two servers share a port in silence.
-    const take = native.listen as unknown as (h: string, p: number, o: number, cb: typeof resolve) => void
-    take.call(native, host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, resolve)
+    native.listen(host, port, resolve)
   })
-  if (listening === false) throw await explain(host, port)
+  if (listening === false) {
+    throw Object.assign(new Error(`${host}:${port} is in use`), { code: 'EADDRINUSE', address: host, port })
+  }
   const bound = portOf(listening)
   let ended: Promise<void> | null = null
   const stop = (): Promise<void> => {

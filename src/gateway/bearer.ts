@@ -1,0 +1,33 @@
+/** Who is asking over HTTP: one judgement for bearer tokens and signed paths. */
+import { refuseAddress } from '../auth/access.ts'
+import type { Principal } from '../auth/principal.ts'
+import { SIGNATURE_PARAMETER, type SignedPaths } from '../auth/signed-paths.ts'
+import type { Verifier } from '../auth/verifier.ts'
+import type { HttpRequest, HttpResponse } from '../transport/transport.ts'
+import { json } from './http.ts'
+
+/** RFC 6750 section 2.1, with Home Assistant's exactness: one space, and the scheme in this spelling. */
+const BEARER = /^Bearer ([^\s]+)$/
+
+/** The same answer whatever the reason. */
+export const unauthorized: HttpResponse = json(401, { message: 'Unauthorized.' }, { 'www-authenticate': 'Bearer' })
+
+/** Who is asking; null without a good token or signature, or from where this user may not ask. */
+export type Identify = (request: HttpRequest) => Promise<Principal | null>
+
+export const createIdentify = (verifier: Verifier, signedPaths: SignedPaths): Identify => {
+  const byToken = async (request: HttpRequest): Promise<Principal | null> => {
+    const token = BEARER.exec(request.header('authorization') ?? '')?.[1]
+    if (token === undefined) return null
+    const known = verifier.known(token)
+    return known === undefined ? verifier.verify(token) : known
+  }
+
+  return async (request) => {
+    let who = await byToken(request)
+    if (who === null && request.method === 'GET' && request.query.includes(SIGNATURE_PARAMETER)) {
+      who = await signedPaths.verify(request.path, request.query)
+    }
+    return who !== null && refuseAddress(who.localOnly, request.address) === null ? who : null
+  }
+}
