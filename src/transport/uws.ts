@@ -2,7 +2,7 @@
 
 import type * as uws from 'uWebSockets.js'
 import { STATUS_CODES } from 'node:http'
-import { createServer, SocketAddress } from 'node:net'
+import { type AddressInfo, createServer, SocketAddress } from 'node:net'
 import { ambiguousBody, ambiguousHead, internalError, tooLarge, tooManyHeaders } from './answers.ts'
 import type { App, HttpRequest, HttpResponse, Limits, Listening, Peer, Socket, Transport } from './transport.ts'
 import type { Uws } from './uws-load.ts'
@@ -244,14 +244,18 @@ class Server {
 }
 
 /**
- * Rejects where the address cannot be had. The library shares a port with whoever shares it, in silence; and its exclusive
- * mode cannot be had again for a minute after a restart, as it does without SO_REUSEADDR. node:net tells both apart.
+ * Finds a free port, or rejects where the wanted one cannot be had. The library shares a port with whoever shares it, in
+ * silence; and in its exclusive mode, and with a port of its own choice, it does without SO_REUSEADDR, so that the
+ * port cannot be had again for a minute after a restart. Hence node:net is asked first.
  */
-const probe = (host: string, port: number): Promise<void> =>
+const probe = (host: string, port: number): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(port, host, () => server.close(() => resolve()))
+    server.listen(port, host, () => {
+      const { port: free } = server.address() as AddressInfo
+      server.close(() => resolve(free))
+    })
   })
 
 const listen = async (
@@ -266,12 +270,12 @@ const listen = async (
   const native = createApp()
   native.ws<Seat>('/*', { ...server.behavior, maxPayloadLength: limits.maxMessage })
   native.any('/*', (response, request) => server.http(response, request))
-  await probe(host, port)
+  const free = await probe(host, port)
   const listening = await new Promise<uws.us_listen_socket | false>((resolve) => {
-    native.listen(host, port, resolve)
+    native.listen(host, free, resolve)
   })
   if (listening === false) {
-    throw Object.assign(new Error(`${host}:${port} is in use`), { code: 'EADDRINUSE', address: host, port })
+    throw Object.assign(new Error(`${host}:${free} is in use`), { code: 'EADDRINUSE', address: host, port: free })
   }
   const bound = portOf(listening)
   let ended: Promise<void> | null = null
