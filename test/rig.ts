@@ -137,14 +137,18 @@ export interface Tokens {
 }
 
 /** Logs in with the password, through the flow; resolves to the code. */
-export const logIn = async (url: string, clientId = CLIENT_ID, redirectUri = REDIRECT_URI): Promise<string> => {
+export const logIn = async (
+  url: string,
+  clientId = CLIENT_ID,
+  redirectUri = REDIRECT_URI,
+  { username, password } = USER,
+): Promise<string> => {
   const flow = await post(`${url}/auth/login_flow`, {
     client_id: clientId,
     handler: ['homeassistant', null],
     redirect_uri: redirectUri,
   })
   const { flow_id } = (await flow.json()) as { flow_id: string }
-  const { username, password } = USER
   const step = await post(`${url}/auth/login_flow/${flow_id}`, { client_id: clientId, username, password })
   const { result } = (await step.json()) as { result: string }
   return result

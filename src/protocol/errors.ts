@@ -11,7 +11,6 @@ export const errors = {
   unknown_error: 'Unknown error',
   unauthorized: 'Unauthorized',
   not_found: 'Not found.',
-  only_active_user: 'Only allowed as active user',
   invalid_token_id: 'Received invalid token',
   token_removing_error: 'During removal, an error was raised.',
   home_assistant_error: 'Unknown error',
@@ -58,16 +57,20 @@ export type TranslationKey = keyof typeof translations
  * Where a reason holds data it is JSON of at most 123 bytes, as `{"after_ms":1200}`.
  */
 export const closes = {
-  restarting: { code: 4000, next: 'reconnect' },
-  slowReader: { code: 4001, next: 'reconnect' },
-  overloaded: { code: 4002, next: 'reconnect' },
-  authTimeout: { code: 4101, next: 'reconnect' },
-  revoked: { code: 4200, next: 'login' },
-  userInactive: { code: 4201, next: 'login' },
-  notAuthenticated: { code: 4202, next: 'refresh' },
-  malformed: { code: 4300, next: 'stop' },
-  unsupportedData: { code: 1003, next: 'stop' },
-  tooBig: { code: 1009, next: 'stop' },
+  restarting: { code: 4000, next: 'reconnect', doc: 'The server restarts; the reason holds `after_ms`.' },
+  slowReader: { code: 4001, next: 'reconnect', doc: 'The client reads more slowly than it is written to.' },
+  overloaded: { code: 4002, next: 'reconnect', doc: 'The server cannot serve now; the reason holds `after_ms`.' },
+  authTimeout: { code: 4101, next: 'reconnect', doc: 'The client did not authenticate in time.' },
+  revoked: { code: 4200, next: 'login', doc: 'The session was ended.' },
+  userInactive: {
+    code: 4201,
+    next: 'login',
+    doc: 'The user was deactivated or removed, or may not come from this address.',
+  },
+  notAuthenticated: { code: 4202, next: 'refresh', doc: 'The access token was refused; follows `auth_invalid`.' },
+  malformed: { code: 4300, next: 'stop', doc: 'The message was not JSON, or not an `auth` message where one was due.' },
+  unsupportedData: { code: 1003, next: 'stop', doc: 'A binary message before authentication.' },
+  tooBig: { code: 1009, next: 'stop', doc: 'The message was larger than the server takes.' },
 } as const
 
 export type CloseName = keyof typeof closes
