@@ -24,10 +24,12 @@ export const apiRoutes = ({ identify, store, clock }: ApiOptions): readonly Rout
   const askedAbout = (request: HttpRequest): HttpRequest => {
     const uri = request.header('x-forwarded-uri')
     if (uri === undefined) return request
+    // A signed path is good for reading alone: a proxy that does not say which method it was gets no such answer.
+    const asked = { ...request, method: request.header('x-forwarded-method') ?? '' }
     const cut = uri.indexOf('?')
     return cut === -1
-      ? { ...request, path: uri, query: '' }
-      : { ...request, path: uri.slice(0, cut), query: uri.slice(cut + 1) }
+      ? { ...asked, path: uri, query: '' }
+      : { ...asked, path: uri.slice(0, cut), query: uri.slice(cut + 1) }
   }
 
   const verify = async (request: HttpRequest): Promise<HttpResponse> => {

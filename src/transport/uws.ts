@@ -156,7 +156,7 @@ class Server {
       return
     }
     const path = request.getUrl()
-    const query = request.getQuery()
+    const query = request.getQuery() ?? ''
     const address = addressOf(response.getRemoteAddress())
     const serve = (body: Uint8Array): void => {
       const asked: HttpRequest = { method, path, query, header: (name) => head.get(name), address, body }

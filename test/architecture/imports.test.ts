@@ -9,7 +9,7 @@ const SRC = resolve(import.meta.dirname, '../../src')
 const table: Readonly<Record<string, { ours: readonly string[]; packages: readonly string[]; node: boolean }>> = {
   protocol: { ours: [], packages: ['zod'], node: false },
   store: { ours: ['clock.ts'], packages: ['kysely', '@photostructure/sqlite'], node: true },
-  transport: { ours: [], packages: ['ws'], node: true },
+  transport: { ours: [], packages: ['ws', 'uWebSockets.js'], node: true },
   auth: {
     ours: ['protocol', 'store/model.ts', 'store/store.ts', 'store/changes.ts', 'clock.ts', 'log.ts'],
     packages: ['zod', 'lru-cache', 'ipaddr.js', 'argon2', '@node-rs/argon2'],
@@ -33,7 +33,7 @@ const table: Readonly<Record<string, { ours: readonly string[]; packages: readon
   web: { ours: ['client', 'protocol'], packages: [], node: false },
   'clock.ts': { ours: [], packages: [], node: false },
   'log.ts': { ours: [], packages: ['pino', 'pino-pretty'], node: false },
-  'config.ts': { ours: [], packages: ['zod'], node: true },
+  'config.ts': { ours: ['auth/address.ts'], packages: ['zod'], node: true },
   'datadir.ts': { ours: ['auth/secrets.ts', 'store/store.ts'], packages: [], node: true },
 }
 
@@ -41,7 +41,7 @@ const table: Readonly<Record<string, { ours: readonly string[]; packages: readon
 const roots = new Set(['main.ts', 'index.ts', 'cli'])
 
 /** Only here may a driver be named. */
-const drivers = ['store/sqlite.ts', 'transport/ws.ts']
+const drivers = ['store/sqlite.ts', 'transport/ws.ts', 'transport/uws.ts']
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
 
