@@ -1,0 +1,35 @@
+/** `npm run bench:micro [-- --rounds 11 --slice 200 --only TEXT --json]`: what the hot operations cost, without a network. */
+import { parseArgs } from 'node:util'
+import { createCases } from './cases.ts'
+import { openBench } from './gateway.ts'
+import { measure, type Result } from './measure.ts'
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '11' },
+    slice: { type: 'string', default: '200' },
+    only: { type: 'string', default: '' },
+    json: { type: 'boolean', default: false },
+  },
+})
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const row = ({ name, ns, baselineNs, ratios, against }: Result): string => {
+  const ratio = ratios[Math.floor(ratios.length / 2)]!
+  const spread = `${ratios[0]!.toFixed(2)} to ${ratios.at(-1)!.toFixed(2)}`
+  const micros = (n: number): string => (n / 1000).toFixed(2).padStart(9)
+  return `${name.padEnd(46)}${micros(ns)}${micros(baselineNs)}${ratio.toFixed(2).padStart(8)}  ${spread.padEnd(16)}${against}`
+}
+
+const bench = await openBench()
+const results: Result[] = []
+if (!values.json) say(`${''.padEnd(46)}${'µs'.padStart(9)}${'baseline'.padStart(9)}${'ratio'.padStart(8)}  spread`)
+for (const one of createCases(bench)) {
+  if (!one.name.includes(values.only)) continue
+  const result = await measure(one, Number(values.rounds), Number(values.slice))
+  results.push(result)
+  if (!values.json) say(row(result))
+}
+if (values.json) say(JSON.stringify(results))
+await bench.close()

@@ -1,0 +1,22 @@
+/** The micro bench runs: every case does what it says, and its numbers are numbers. How fast it is, is not asked here. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createCases } from '../../bench/micro/cases.ts'
+import { type Bench, openBench } from '../../bench/micro/gateway.ts'
+import { measure } from '../../bench/micro/measure.ts'
+
+let bench: Bench
+beforeAll(async () => {
+  bench = await openBench()
+})
+afterAll(() => bench.close())
+
+test('each case is measured against its baseline', async () => {
+  for (const one of createCases(bench)) {
+    const result = await measure(one, 3, 2)
+    expect(result).toMatchObject({ name: one.name, against: one.against })
+    expect(result.ns).toBeGreaterThan(0)
+    expect(result.baselineNs).toBeGreaterThan(0)
+    expect(result.ratios).toHaveLength(3)
+    expect(result.ratios.every((ratio) => Number.isFinite(ratio) && ratio > 0)).toBe(true)
+  }
+})
