@@ -23,6 +23,9 @@ interface Scene {
   play(page: Page, gateway: Rig, app: Application): Promise<void>
 }
 
+/** What a proxy says is believed, so that a scene can be played from elsewhere. */
+const BEHIND_PROXY = { 'server.trusted_proxies': '127.0.0.1' }
+
 const native = { clientId: 'https://home-assistant.io/iOS', redirectUri: 'homeassistant://auth-callback' }
 
 const setUp = async (page: Page, gateway: Rig): Promise<void> => {
@@ -152,7 +155,7 @@ const scenes: readonly Scene[] = [
 ]
 
 const stage = async ({ owned }: Scene): Promise<{ gateway: Rig; app: Application }> => {
-  const gateway = await rig()
+  const gateway = await rig(BEHIND_PROXY)
   if (owned) await onboard(gateway.url)
   return { gateway, app: await application() }
 }
@@ -182,7 +185,7 @@ describeInBrowser('pages for everybody', () => {
   )
 
   test('browsers and password managers are told what each field is for', async () => {
-    const gateway = await rig()
+    const gateway = await rig(BEHIND_PROXY)
     const { page } = await visit({ extraHTTPHeaders: { 'X-Forwarded-For': '192.0.2.7' } })
     const autocompletes = async (): Promise<[string, string | null][]> =>
       Promise.all(
@@ -214,7 +217,7 @@ describeInBrowser('pages for everybody', () => {
     { width: 390, height: 844 },
     { width: 1280, height: 800 },
   ])('nothing moves when an error is said, at $width pixels', async (viewport) => {
-    const gateway = await rig()
+    const gateway = await rig(BEHIND_PROXY)
     await onboard(gateway.url)
     const { page } = await visit({ viewport })
     await page.goto(loginAddress(gateway, native))

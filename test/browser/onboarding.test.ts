@@ -13,6 +13,8 @@ import {
   visit,
 } from './browser.ts'
 
+/** A gateway that believes what this machine says of others. */
+const BEHIND_PROXY = { 'server.trusted_proxies': '127.0.0.1' }
 /** What a proxy adds: with it nobody is on the gateway's own machine. */
 const ELSEWHERE = { extraHTTPHeaders: { 'X-Forwarded-For': '192.0.2.7' } }
 
@@ -82,7 +84,7 @@ describeInBrowser('set-up page', () => {
   })
 
   test('the set-up code of the start line is taken from the fragment, which is cleared, and never sent in an address', async () => {
-    const gateway = await rig()
+    const gateway = await rig(BEHIND_PROXY)
     const code = codeOf(gateway.setUpUrl)
     const { page, requested } = await visit(ELSEWHERE)
     await page.goto(gateway.setUpUrl!)
@@ -99,7 +101,7 @@ describeInBrowser('set-up page', () => {
   })
 
   test('a set-up code that arrives while the page is open is taken too', async () => {
-    const gateway = await rig()
+    const gateway = await rig(BEHIND_PROXY)
     const { page } = await visit(ELSEWHERE)
     await page.goto(`${gateway.url}/onboarding.html`)
     await seesHeading(page, 'Set up Latchkey')
@@ -111,7 +113,7 @@ describeInBrowser('set-up page', () => {
   })
 
   test('elsewhere than on the machine the page asks for the set-up code, and keeps what was typed', async () => {
-    const gateway = await rig()
+    const gateway = await rig(BEHIND_PROXY)
     const { page } = await visit(ELSEWHERE)
     await page.goto(gateway.url)
     await fillSetUp(page)
@@ -131,7 +133,7 @@ describeInBrowser('set-up page', () => {
   })
 
   test('the sixth set-up code in a minute is told how long to wait', async () => {
-    const gateway = await rig()
+    const gateway = await rig(BEHIND_PROXY)
     const guess = { ...USER, client_id: 'https://example.com/', language: 'en', setup_code: 'GUESS' }
     for (let i = 0; i < 5; i++) {
       const { status } = await post(`${gateway.url}/api/onboarding/users`, guess)
