@@ -24,7 +24,7 @@ test('the package holds what is built and what is to be read, and no source, tes
     expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'dist/cli/latchkey.js', 'dist/web/authorize.html']),
   )
   expect(paths.filter((path) => !path.startsWith('dist/')).sort()).toEqual(
-    ['CHANGELOG.md', 'DESIGN.md', 'LICENSE', 'README.md', 'package.json'].sort(),
+    ['CHANGELOG.md', 'DESIGN.md', 'LICENSE', 'PROTOCOL.md', 'README.md', 'package.json'].sort(),
   )
   expect(paths.filter((path) => /(?<!\.d)\.ts$|\.test\.|data\//.test(path))).toEqual([])
 })

@@ -26,7 +26,10 @@ const start = (folder: string, ...args: string[]) => run(['serve', '--port', '0'
 describe('a start', () => {
   test('says with --log json in one line where it listens, with which transport and store, and where to set up', async () => {
     const { child, url, admin, setUp } = await serve(newFolder())
-    expect(await child.line('listening')).toMatchObject({ transport: 'ws', store: 'sqlite' })
+    expect(await child.line('listening')).toMatchObject({
+      transport: expect.stringMatching(/^(?:uWebSockets\.js|ws)$/),
+      store: 'sqlite',
+    })
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
     expect(admin).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
     expect(admin).not.toBe(url)
@@ -38,7 +41,7 @@ describe('a start', () => {
   test('says the same readably with --log pretty', async () => {
     const child = new Child(['serve', '--port', '0', '--data-dir', newFolder(), '--log', 'pretty'], {})
     const wanted =
-      /listening on (http:\S+) \(transport ws, store sqlite, admin http:\S+\); no owner yet, set up at \1\/onb/
+      /listening on (http:\S+) \(transport (?:uWebSockets\.js|ws), store sqlite, admin http:\S+\); no owner yet, set up at \1\/onb/
     await expect.poll(() => child.stdout, { timeout: 15_000 }).toMatch(wanted)
     expect(child.stdout.trim().split('\n')).toHaveLength(1)
   })
