@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { WebSocket } from 'ws'
 import type { Clock, Timer } from '../src/clock.ts'
 import { systemClock } from '../src/clock.ts'
 import { type Key, readConfig } from '../src/config.ts'
 import { type Running, start } from '../src/main.ts'
+import { type RawSocket, rawSocket } from './socket.ts'
+
+export { type RawSocket, rawSocket }
 
 /** The system's clock, with an offset that a test adds to. Timers that come due by a move fire in it. */
 export class MovableClock implements Clock {
@@ -169,52 +171,6 @@ export const anotherSession = async (url: string): Promise<Tokens> => exchange(u
 /** The grant's id, as the access token names it. */
 export const grantOf = (accessToken: string): string =>
   (JSON.parse(Buffer.from(accessToken.split('.')[1]!, 'base64url').toString()) as { iss: string }).iss
-
-export interface RawSocket {
-  readonly socket: WebSocket
-  /** The next message that was not taken yet, parsed. */
-  next(): Promise<unknown>
-  /** The next message as it came. */
-  nextText(): Promise<string>
-  send(message: unknown): void
-  readonly closed: Promise<{ code: number; reason: string }>
-}
-
-/** A socket on which a test says every message itself. What arrives waits until it is taken. */
-export const rawSocket = (url: string, headers: Record<string, string> = {}): RawSocket => {
-  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/api/websocket`, { headers })
-  const arrived: string[] = []
-  const wanted: { resolve: (text: string) => void; reject: (error: Error) => void }[] = []
-  let ended: Error | null = null
-  socket.on('message', (data: Buffer) => {
-    const text = data.toString()
-    const first = wanted.shift()
-    if (first === undefined) arrived.push(text)
-    else first.resolve(text)
-  })
-  socket.on('error', () => undefined)
-  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
-    socket.on('close', (code, reason) => {
-      ended = new Error(`closed ${code} before a message came`)
-      for (const { reject } of wanted.splice(0)) reject(ended)
-      resolve({ code, reason: reason.toString() })
-    })
-  })
-  const nextText = (): Promise<string> =>
-    new Promise((resolve, reject) => {
-      const text = arrived.shift()
-      if (text !== undefined) resolve(text)
-      else if (ended !== null) reject(ended)
-      else wanted.push({ resolve, reject })
-    })
-  return {
-    socket,
-    nextText,
-    next: async () => JSON.parse(await nextText()) as unknown,
-    send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
-    closed,
-  }
-}
 
 /** A raw socket that has said `auth` and was told `auth_ok`. */
 export const authenticated = async (url: string, accessToken: string): Promise<RawSocket> => {

@@ -1,0 +1,40 @@
+/** Every difference that the suite knows, with its reason. docs/conformance.md has the same table. */
+
+export interface Deviation {
+  readonly homeAssistant: string
+  readonly latchkey: string
+  readonly reason: string
+}
+
+export const deviations = {
+  'close codes': {
+    homeAssistant: '1000 for everything',
+    latchkey: '4000 to 4302, by reason; 1000 with `home_assistant.plain_close`',
+    reason: 'A client can tell what to do next. The published clients treat all codes alike.',
+  },
+  'unknown keys': {
+    homeAssistant: 'names the unknown key',
+    latchkey: '"extra keys not allowed", without the key',
+    reason: "The key is the peer's own text: nothing of the input comes back.",
+  },
+  'unknown provider': {
+    homeAssistant: '500',
+    latchkey: '404 "Invalid handler specified"',
+    reason: 'Home Assistant means to answer so, and fails before it can.',
+  },
+  'looking at a flow': {
+    homeAssistant: '500',
+    latchkey: '404 "Invalid flow specified"',
+    reason: 'Home Assistant means to answer so, and fails before it can.',
+  },
+  'another client finishes': {
+    homeAssistant: 'the code is for the client of the last step',
+    latchkey: '400 "Invalid client id"',
+    reason: 'A login belongs to the client that began it.',
+  },
+  'dangerous redirects': {
+    homeAssistant: '200, judged after the password',
+    latchkey: '400 "Invalid redirect URI"',
+    reason: 'What runs or reads something, or is no URL, leads nowhere for anybody.',
+  },
+} as const satisfies Record<string, Deviation>
