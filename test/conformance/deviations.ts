@@ -37,4 +37,19 @@ export const deviations = {
     latchkey: '400 "Invalid redirect URI"',
     reason: 'What runs or reads something, or is no URL, leads nowhere for anybody.',
   },
+  'second use of a code': {
+    homeAssistant: 'the tokens of the first use stay',
+    latchkey: 'they end',
+    reason: 'Whoever presents a code again has a copy of it (RFC 6749 section 4.1.2).',
+  },
+  'access token given to revoke': {
+    homeAssistant: 'nothing happens',
+    latchkey: 'its session ends',
+    reason: 'Applications log out with the token that they have at hand (RFC 7009).',
+  },
+  'unknown paths': {
+    homeAssistant: 'more paths below /api/, which want a token',
+    latchkey: '404',
+    reason: 'There is nothing at these paths here.',
+  },
 } as const satisfies Record<string, Deviation>

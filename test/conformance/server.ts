@@ -48,6 +48,13 @@ export interface Commands extends RawSocket {
   command(type: string, fields?: Readonly<Record<string, unknown>>): Promise<Result>
 }
 
+export interface NewUser {
+  readonly user: string
+  readonly login: { readonly username: string; readonly password: string }
+  readonly tokens: Tokens
+  readonly owner: Commands
+}
+
 const MULTIPART_BOUNDARY = 'conformance-boundary'
 
 const bodyOf = ({ json, form, multipart, text }: Ask): { body?: string; type?: string } => {
@@ -181,6 +188,19 @@ export class Server {
         }
       },
     }
+  }
+
+  /** A new user with a password, in the given groups, with a session; and the owner's socket that made it. */
+  async user(group_ids: readonly string[] = ['system-users']): Promise<NewUser> {
+    const owner = await this.authenticated()
+    const username = `user-${Math.random().toString(36).slice(2)}`
+    const made = await owner.command('config/auth/create', { name: username, group_ids })
+    const { id } = (made.result as { user: { id: string } }).user
+    const credential = { user_id: id, username, password: 'secret words' }
+    const given = await owner.command('config/auth_provider/homeassistant/create', credential)
+    expect(given).toMatchObject({ success: true })
+    const login = { username, password: credential.password }
+    return { user: id, login, tokens: await this.session(login), owner }
   }
 
   /** What this server answers where the two differ. The difference must stand in the table. */
