@@ -52,4 +52,19 @@ export const deviations = {
     latchkey: '404',
     reason: 'There is nothing at these paths here.',
   },
+  'texts of malformed messages': {
+    homeAssistant: "the validator's text, with the value",
+    latchkey: 'the field and a fixed sentence',
+    reason: 'Nothing of the input comes back: it may hold a secret, or be written to a log.',
+  },
+  lifespans: {
+    homeAssistant: 'any whole number, 0 and less too',
+    latchkey: '1 to 3650 days, else `invalid_format`',
+    reason: 'A token that has already expired helps nobody, and one for ever is a danger.',
+  },
+  'deleting one’s own session': {
+    homeAssistant: 'the socket closes, without an answer',
+    latchkey: 'the answer, then the socket closes',
+    reason: 'Every command is answered once.',
+  },
 } as const satisfies Record<string, Deviation>
