@@ -60,7 +60,7 @@ const DRAIN_MS = 10_000
 /** Clients that are sent away come back spread over this time. */
 const RECONNECT_SPREAD_MS = 10_000
 
-const decoder = new TextDecoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class Connection implements Peer, Seat, Caller {
   lastId = 0

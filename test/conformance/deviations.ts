@@ -67,4 +67,24 @@ export const deviations = {
     latchkey: 'the answer, then the socket closes',
     reason: 'Every command is answered once.',
   },
+  'deactivated and deleted users': {
+    homeAssistant: 'sockets stay open; of a deactivated user refresh tokens are kept and refused with 403',
+    latchkey: 'sockets close with 4201, refresh tokens are removed',
+    reason: 'Deactivating somebody is to end what they have; activating them again is not to bring it back.',
+  },
+  'deleting the owner': {
+    homeAssistant: 'done',
+    latchkey: '`cannot_delete_owner`',
+    reason: 'A server without an owner can be given no other.',
+  },
+  'system users': {
+    homeAssistant: 'some from the start',
+    latchkey: 'none that can be reached over the wire',
+    reason: 'There are no integrations that would need one.',
+  },
+  'changed passwords': {
+    homeAssistant: 'all sessions stay',
+    latchkey: 'all other sessions of the user end',
+    reason: 'Who changes a password wants whoever knew the old one out.',
+  },
 } as const satisfies Record<string, Deviation>

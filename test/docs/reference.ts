@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Command } from '../../src/protocol/command.ts'
 import { commands } from '../../src/protocol/commands.ts'
 import { closes, type ErrorCode, errors, oauthErrors, translations } from '../../src/protocol/errors.ts'
+import { deviations } from '../conformance/deviations.ts'
 
 type Schema = z.core.JSONSchema.BaseSchema
 
@@ -128,3 +129,10 @@ export const oauthReference = (): string =>
     ...Object.entries(oauthErrors).map(([error, status]) => `| \`${error}\` | ${status} |`),
     '',
   ].join('\n')
+
+export const deviationReference = (): string => {
+  const rows = Object.entries(deviations).map(
+    ([name, { homeAssistant, latchkey, reason }]) => `| ${name} | ${homeAssistant} | ${latchkey} | ${reason} |`,
+  )
+  return ['| what | Home Assistant | Latchkey | why |', '|---|---|---|---|', ...rows, ''].join('\n')
+}

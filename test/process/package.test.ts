@@ -23,7 +23,7 @@ test('the package holds what is built and what is to be read, and no source, tes
   expect(paths).toEqual(
     expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'dist/cli/latchkey.js', 'dist/web/authorize.html']),
   )
-  expect(paths.filter((path) => !path.startsWith('dist/')).sort()).toEqual(
+  expect(paths.filter((path) => !/^(?:dist|docs)\//.test(path)).sort()).toEqual(
     ['CHANGELOG.md', 'DESIGN.md', 'LICENSE', 'PROTOCOL.md', 'README.md', 'package.json'].sort(),
   )
   expect(paths.filter((path) => /(?<!\.d)\.ts$|\.test\.|data\//.test(path))).toEqual([])

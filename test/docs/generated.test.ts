@@ -1,0 +1,30 @@
+/** The generated parts of the documents are what the sources say. `npm run docs` writes them anew. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { closeReference, commandReference, deviationReference, errorReference, oauthReference } from './reference.ts'
+
+/** Each document with its generated parts, in their order. */
+const documents: readonly (readonly [file: string, parts: Readonly<Record<string, () => string>>])[] = [
+  [
+    'PROTOCOL.md',
+    { oauth: oauthReference, commands: commandReference, errors: errorReference, closes: closeReference },
+  ],
+  ['docs/conformance.md', { deviations: deviationReference }],
+]
+
+test.each(documents)('what is generated in %s is what the sources say', (file, parts) => {
+  const path = new URL(`../../${file}`, import.meta.url)
+  const document = readFileSync(path, 'utf8')
+  const filled: string[] = []
+  const current = document.replace(/(<!-- generated: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g, (_, begin, name, end) => {
+    filled.push(name)
+    return `${begin}\n${parts[name]!()}\n${end}`
+  })
+  expect(filled).toEqual(Object.keys(parts))
+  if (process.env['UPDATE_DOCS']) writeFileSync(path, current)
+  else expect(document, 'out of date: npm run docs').toBe(current)
+})
+
+test('every error code is one that some command declares, or that any may have', () => {
+  expect(errorReference()).not.toMatch(/\|\s*\|$/m)
+})
