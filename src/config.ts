@@ -55,6 +55,19 @@ const loopback = z
     'a loopback address: this version has no TLS and trusts no proxy',
   )
 
+const yesOrNo = z
+  .enum(['true', 'false'], 'true or false')
+  .transform((text) => text === 'true')
+  .prefault('false')
+
+/** An origin as browsers write it: scheme, host and a port that is not the scheme's own. */
+const isOrigin = (text: string): boolean =>
+  /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text
+
+/** A Host value: a name or an address, with a port if it is not the scheme's own. */
+const isHost = (text: string): boolean =>
+  /^[^/?#@\s]+$/.test(text) && URL.canParse(`http://${text}`) && new URL(`http://${text}`).host === text
+
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 const DAY = 86_400_000
@@ -69,8 +82,20 @@ export const settings = {
   'server.port': integer(0, 65535).prefault('8123'),
   'server.transport': z.enum(['auto', 'uws', 'ws'], 'auto, uws or ws').default('auto'),
   'server.trusted_proxies': list(isRange, 'CIDRs and addresses, separated by commas').prefault(''),
+  'server.external_url': z
+    .string()
+    .transform((text) => text.replace(/\/$/, ''))
+    .refine(isOrigin, 'an http or https address without a path, as https://auth.example.com')
+    .optional(),
+  'server.allowed_origins': list(isOrigin, 'origins such as https://app.example.com, separated by commas').prefault(''),
+  'server.strict_origins': yesOrNo,
   'server.admin.host': loopback.default('127.0.0.1'),
   'server.admin.port': integer(0, 65535).optional(),
+  'security.trusted_hosts': list(isHost, 'host names in lower case, each with its port if it has one').prefault(''),
+  'security.bans.failures': integer(0, 100_000).prefault('10'),
+  'security.bans.within': duration(SECOND, DAY).prefault('10m'),
+  'security.bans.for': duration(SECOND, 365 * DAY).prefault('1h'),
+  'clients.fetch_private': yesOrNo,
   'hashing.memory': size(8 * MIB, 1024 * MIB).prefault('19MiB'),
   'hashing.time': integer(1, 100).prefault('2'),
   'hashing.parallelism': integer(1, 16).prefault('1'),
@@ -92,10 +117,7 @@ export const settings = {
     .string()
     .regex(/^\d+\.\d+(\.\d+)?$/, 'a version such as 2025.6.3')
     .default('2025.6.3'),
-  'home_assistant.plain_close': z
-    .enum(['true', 'false'], 'true or false')
-    .transform((text) => text === 'true')
-    .prefault('false'),
+  'home_assistant.plain_close': yesOrNo,
 } as const
 
 export type Key = keyof typeof settings

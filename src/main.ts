@@ -9,6 +9,7 @@ import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { DataDir } from './datadir.ts'
 import { createGateway } from './gateway/gateway.ts'
+import { isOnboarded } from './gateway/onboarding-steps.ts'
 import type { Pages } from './gateway/pages.ts'
 import type { Log } from './log.ts'
 import { openSqlite } from './store/sqlite.ts'
@@ -105,6 +106,8 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
       queue: config['hashing.queue'],
     })
     const registry = new Registry()
+    // Without an external address the listener's own, which is known once it listens.
+    let base = config['server.external_url'] ?? ''
     if (options.processMetrics === true) collectDefaultMetrics({ register: registry })
     const gateway = createGateway(
       {
@@ -116,6 +119,9 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
         log,
         registry,
         pages: loadPages(),
+        base: () => base,
+        banned: await store.bans.list(clock.now()),
+        onboarded: await isOnboarded(store),
         setUp: {
           code: () => setupCode,
           done: () => {
@@ -137,6 +143,19 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
         codeLifetimeMs: config['tokens.authorization_code_lifetime'],
         flowLifetimeMs: config['limits.login_flows.lifetime'],
         trustedProxies: config['server.trusted_proxies'],
+        origins: {
+          externalUrl: config['server.external_url'] ?? null,
+          allowedOrigins: config['server.allowed_origins'],
+          trustedHosts: config['security.trusted_hosts'],
+          onLoopback: true,
+        },
+        strictOrigins: config['server.strict_origins'],
+        bans: {
+          failures: config['security.bans.failures'],
+          withinMs: config['security.bans.within'],
+          forMs: config['security.bans.for'],
+        },
+        fetchPrivate: config['clients.fetch_private'],
         flowCaps: { total: config['limits.login_flows.total'], perAddress: config['limits.login_flows.per_address'] },
         strict: options.strict ?? false,
       },
@@ -146,6 +165,7 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
     const limits = { maxMessage: config['limits.max_message'] }
     const listening = await transport.listen(config['server.host'], config['server.port'], limits, gateway.app)
     closers.push(() => listening.close())
+    if (base === '') base = urlOf(listening)
     // A free port was asked for: the admin listener takes one too, unless it was given its own.
     const adminPort = config['server.admin.port'] ?? (config['server.port'] === 0 ? 0 : DEFAULT_ADMIN_PORT)
     const admin = await transport.listen(config['server.admin.host'], adminPort, limits, gateway.admin)

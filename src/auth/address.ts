@@ -44,3 +44,36 @@ export const isLocalAddress = inRanges([
 ])
 
 export const isLoopback = (text: string): boolean => parse(text)?.range() === 'loopback'
+
+/** Where IPv6 is given out to the world (RFC 4291 section 2.4); what embeds an IPv4 address is not among it. */
+const GLOBAL_IPV6 = inRanges(['2000::/3'])
+
+/** True for an address of the public network: none that is this machine's, a neighbour's, or a way round to one. */
+export const isPublicAddress = (text: string): boolean => {
+  if (!ipaddr.isValid(text)) return false
+  // Not folded: an IPv4 address in an IPv6 one is a detour.
+  const address = ipaddr.parse(text)
+  return address.range() === 'unicast' && (address.kind() === 'ipv4' || GLOBAL_IPV6(text))
+}
+
+/** Prefix lengths that stand for one customer of a network, from the narrowest: what is counted, and what it may grow to. */
+const IPV6_PREFIXES = [64, 56, 48] as const
+
+/**
+ * The networks that an address is counted under, the narrowest first: an IPv4 address itself; for IPv6 its /64, which one
+ * machine has all of, then the wider ones around it. Empty for what is no address.
+ */
+export const networksOf = (text: string): readonly string[] => {
+  const address = parse(text)
+  if (address === null) return []
+  if (address.kind() === 'ipv4') return [address.toString()]
+  return IPV6_PREFIXES.map((bits) => `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits}`)}/${bits}`)
+}
+
+/** The next wider network that counts the bans of this one; null for IPv4 and the widest. */
+export const widerNetwork = (network: string): string | null => {
+  const [address, bits] = network.split('/')
+  if (bits === undefined) return null
+  const networks = networksOf(address!)
+  return networks[networks.indexOf(network) + 1] ?? null
+}

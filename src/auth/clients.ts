@@ -1,5 +1,6 @@
 /** Clients are URLs (IndieAuth): which texts are client ids, and where a client may be redirected to. */
 import { isAddress, isLocalAddress } from './address.ts'
+import type { ClientPages } from './client-pages.ts'
 
 interface Parts {
   readonly scheme: string
@@ -61,10 +62,22 @@ const DANGEROUS = /^\s*(?:javascript|data|vbscript|file|about|blob):/i
 export const isRedirectUri = (uri: string): boolean => URL.canParse(uri) && !DANGEROUS.test(uri)
 
 /** True if this client may be sent to this address: same scheme and host, or an address that the app is known for. */
-export const mayRedirect = (clientId: string, redirectUri: string): boolean => {
-  const client = split(clientId)
-  if (client === null || !isClientId(clientId) || !isRedirectUri(redirectUri)) return false
+const isOwnAddress = (clientId: string, redirectUri: string): boolean => {
   if (Object.hasOwn(nativeApps, clientId) && nativeApps[clientId]!.includes(redirectUri)) return true
+  const client = split(clientId)
   const redirect = split(redirectUri)
-  return redirect !== null && redirect.scheme === client.scheme && redirect.netloc === client.netloc
+  return client !== null && redirect !== null && redirect.scheme === client.scheme && redirect.netloc === client.netloc
 }
+
+/** True if this client may be sent to this address. Asks the client's page only where nothing else decides. */
+export type MayRedirect = (clientId: string, redirectUri: string) => Promise<boolean>
+
+export const createMayRedirect =
+  (pages: ClientPages): MayRedirect =>
+  async (clientId, redirectUri) => {
+    if (!isClientId(clientId) || !isRedirectUri(redirectUri)) return false
+    if (isOwnAddress(clientId, redirectUri)) return true
+    // A page that came over TLS does not send its codes over plain HTTP.
+    if (/^http:/i.test(redirectUri) && !/^http:/i.test(clientId)) return false
+    return (await pages(clientId)).includes(redirectUri)
+  }

@@ -7,7 +7,7 @@ import type { AbortStep, DoneStep, FlowStep, FormStep, Handler } from '../protoc
 import type { Flow, FlowId, Purpose } from '../store/model.ts'
 import type { FlowCaps, Store } from '../store/store.ts'
 import { type AccessRefusal, refuseAccess } from './access.ts'
-import { isClientId, isRedirectUri, mayRedirect } from './clients.ts'
+import { isClientId, isRedirectUri, type MayRedirect } from './clients.ts'
 import { CODE_CHALLENGE, makeCode } from './codes.ts'
 import type { AuthProvider } from './provider.ts'
 import { newId } from './secrets.ts'
@@ -16,6 +16,7 @@ export interface LoginOptions {
   readonly flowLifetimeMs: number
   readonly codeLifetimeMs: number
   readonly caps: FlowCaps
+  readonly mayRedirect: MayRedirect
 }
 
 export interface StartRequest {
@@ -100,7 +101,7 @@ export const createLogin = (
     const end = async (outcome: LoginOutcome): Promise<LoginOutcome> =>
       (await store.flows.finish(flow, null)) ? outcome : { refused: 'conflict' }
 
-    if (!mayRedirect(flow.clientId, flow.redirectUri)) return end({ refused: 'invalid_redirect' })
+    if (!(await options.mayRedirect(flow.clientId, flow.redirectUri))) return end({ refused: 'invalid_redirect' })
     if (found === null) return end({ blocked: 'User is not active' })
     const refused = refuseAccess(found.user, flow.address)
     if (refused !== null) return end({ blocked: refused })

@@ -51,8 +51,8 @@ const readSigned = (token: string): Signed | null => {
 export interface SignedPaths {
   /** The path and query with a signature, percent-encoded; null if it is no path. `seconds` of life. */
   sign(who: Principal, address: string, seconds: number): Promise<string | null>
-  /** Who signed this path and query; null if the signature is not good for just these, now. */
-  verify(path: string, query: string): Promise<Principal | null>
+  /** Who signed this path and query; null if the signature is not good for just these. */
+  verify(path: string, query: string): Promise<Principal | 'expired' | null>
 }
 
 export const createSignedPaths = (verifier: Verifier, keys: Pick<Keys, 'pathKey'>, clock: Clock): SignedPaths => {
@@ -94,7 +94,7 @@ export const createSignedPaths = (verifier: Verifier, keys: Pick<Keys, 'pathKey'
       const right = Buffer.from(mac(token.slice(0, cut), signer.key))
       if (given.length !== right.length || !timingSafeEqual(given, right)) return null
       // No leeway: a signature lives for seconds, on this server's own clock.
-      if (clock.now() >= claims.exp * 1000) return null
+      if (clock.now() >= claims.exp * 1000) return 'expired'
       // The signed query was without free parameters; any other difference, in order too, is another address.
       const same = decode(path) === claims.path && JSON.stringify(pairsOf(query)) === JSON.stringify(claims.params)
       return same ? signer.who : null

@@ -132,7 +132,9 @@ export const createTokens = (store: Store, keys: Keys, clock: Clock, lifetimes: 
     refresh: async ({ secret, clientId, address }) => {
       // The checksum is looked at first: a mistyped or made-up token costs no read.
       const grant = isRefreshSecret(secret) ? await store.tokens.bySecret(digest(secret)) : null
-      if (grant === null) return { error: 'invalid_grant' }
+      // Past its end it is over, be it removed yet or not.
+      const end = grant?.token.expireAt ?? null
+      if (grant === null || (end !== null && clock.now() >= end)) return { error: 'invalid_grant' }
       if (grant.token.clientId !== clientId) return { error: 'wrong_client' }
       const refused = refuseAccess(grant.user, address)
       if (refused !== null) return { error: 'access_denied', reason: refused }

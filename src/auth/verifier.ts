@@ -19,8 +19,12 @@ interface Entry {
   readonly who: Principal | null
   readonly key: Uint8Array
   readonly salt: Uint8Array
+  /** As it was read; a refresh moves it, which no change of the log says. null: never. */
+  readonly expireAt: number | null
   dead: boolean
 }
+
+const isOver = ({ expireAt }: Entry, now: number): boolean => expireAt !== null && now >= expireAt
 
 /** A token that was verified once. It is only as alive as its entry. */
 interface Known {
@@ -93,7 +97,9 @@ export class Verifier implements ChangeListener {
     // The signature finds it; the whole token is compared before it is believed.
     const known = this.#known.get(token.slice(-SIGNATURE_LENGTH))
     if (known === undefined || known.entry.dead || known.token !== token) return undefined
-    return inTime(known.iat, known.exp, this.#clock.now()) ? known.entry.who : null
+    const now = this.#clock.now()
+    if (isOver(known.entry, now)) return undefined
+    return inTime(known.iat, known.exp, now) ? known.entry.who : null
   }
 
   /**
@@ -117,6 +123,13 @@ export class Verifier implements ChangeListener {
    */
   async stand(grant: GrantId, use: (who: Principal | null, salt: Uint8Array | null) => void): Promise<void> {
     await this.#settle(grant, (entry) => use(entry?.who ?? null, entry?.salt ?? null))
+  }
+
+  /** True for a token that this server made for a grant that stands, be its time over: its bearer guesses nothing. */
+  async isGenuine(token: string): Promise<boolean> {
+    const claims = readClaims(token)
+    if (claims === null) return false
+    return this.#settle(claims.iss, (entry) => entry !== null && verifySignature(token, entry.key))
   }
 
   /** Applies one row of the change log: what it names is dead and forgotten, the good and the absent alike. */
@@ -154,11 +167,18 @@ export class Verifier implements ChangeListener {
   async #settle<T>(grant: GrantId, use: (entry: Entry | null) => T): Promise<T> {
     for (let read = 0; read < MAX_READS; read++) {
       const entry = this.#entries.get(grant)
+      if (entry !== undefined && isOver(entry, this.#clock.now())) {
+        // It may have been used since, and so have got another end: that is read anew.
+        this.#entries.delete(grant)
+        continue
+      }
       if (entry !== undefined) return use(entry)
       if (this.#absent.has(grant)) return use(null)
       const answer = await this.#read(grant)
       // A change may have been applied between the answer and this line: what it named is not believed.
-      if (answer === null ? this.#absent.has(grant) : !answer.dead) return use(answer)
+      if (answer === null ? this.#absent.has(grant) : !answer.dead) {
+        return use(answer !== null && isOver(answer, this.#clock.now()) ? null : answer)
+      }
     }
     throw new StoreUnavailable('the grant kept changing while it was read')
   }
@@ -225,6 +245,7 @@ export class Verifier implements ChangeListener {
       who: principalOf(grant),
       key: this.#keys.accessKey(id, token.salt),
       salt: token.salt,
+      expireAt: token.expireAt,
       dead: false,
     }
     this.#entries.set(id, entry)

@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts'
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts'
 import { type Identify, unauthorized } from './bearer.ts'
 import { readJson } from './body.ts'
-import { empty, message, type Route } from './http.ts'
+import { empty, message, NO_STORE, type Route } from './http.ts'
 
 const linkUser = z.strictObject({ client_id: z.string(), code: z.string() })
 
@@ -36,6 +36,7 @@ export const apiRoutes = ({ identify, store, clock }: ApiOptions): readonly Rout
     const who = await identify(askedAbout(request))
     if (who === null) return unauthorized
     return empty(200, {
+      ...NO_STORE,
       'remote-user': headerText(who.username ?? who.userId),
       'remote-name': headerText(who.name ?? ''),
       'remote-groups': who.groups.join(','),

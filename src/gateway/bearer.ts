@@ -1,5 +1,6 @@
 /** Who is asking over HTTP: one judgement for bearer tokens and signed paths. */
 import { refuseAddress } from '../auth/access.ts'
+import type { Bans } from '../auth/bans.ts'
 import type { Principal } from '../auth/principal.ts'
 import { SIGNATURE_PARAMETER, type SignedPaths } from '../auth/signed-paths.ts'
 import type { Verifier } from '../auth/verifier.ts'
@@ -15,18 +16,22 @@ export const unauthorized: HttpResponse = json(401, { message: 'Unauthorized.' }
 /** Who is asking; null without a good token or signature, or from where this user may not ask. */
 export type Identify = (request: HttpRequest) => Promise<Principal | null>
 
-export const createIdentify = (verifier: Verifier, signedPaths: SignedPaths): Identify => {
-  const byToken = async (request: HttpRequest): Promise<Principal | null> => {
-    const token = BEARER.exec(request.header('authorization') ?? '')?.[1]
-    if (token === undefined) return null
+export const createIdentify = (verifier: Verifier, signedPaths: SignedPaths, bans: Bans): Identify => {
+  const byToken = async (token: string): Promise<Principal | null> => {
     const known = verifier.known(token)
     return known === undefined ? verifier.verify(token) : known
   }
 
   return async (request) => {
-    let who = await byToken(request)
+    const token = BEARER.exec(request.header('authorization') ?? '')?.[1]
+    let who = token === undefined ? null : await byToken(token)
     if (who === null && request.method === 'GET' && request.query.includes(SIGNATURE_PARAMETER)) {
-      who = await signedPaths.verify(request.path, request.query)
+      const signer = await signedPaths.verify(request.path, request.query)
+      if (signer === null) bans.failed(request.address, { secret: `${request.path}?${request.query}` })
+      else if (signer !== 'expired') who = signer
+    }
+    if (who === null && token !== undefined && !(await verifier.isGenuine(token))) {
+      bans.failed(request.address, { secret: token })
     }
     return who !== null && refuseAddress(who.localOnly, request.address) === null ? who : null
   }

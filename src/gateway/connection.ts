@@ -1,5 +1,6 @@
 /** One socket: its phases, its queue in and out, its deadline and its end. */
 import { refuseAddress } from '../auth/access.ts'
+import type { Bans } from '../auth/bans.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { Verifier } from '../auth/verifier.ts'
 import type { Log } from '../log.ts'
@@ -38,6 +39,7 @@ export interface ConnectionOptions {
 /** What all connections of a gateway share. */
 export interface Shared {
   readonly verifier: Verifier
+  readonly bans: Bans
   readonly hub: Hub
   readonly dispatch: Dispatch
   readonly deadlines: Deadlines
@@ -67,7 +69,7 @@ export class Connection implements Peer, Seat, Caller {
   readonly #shared: Shared
   readonly #socket: Socket
   /** The client's address: the peer's, or what a trusted proxy says. */
-  readonly #address: string
+  readonly address: string
   readonly #outbox: Outbox
   readonly #left: (connection: Connection) => void
   #phase: Phase = 'auth'
@@ -85,7 +87,7 @@ export class Connection implements Peer, Seat, Caller {
   /** `left` is called once, when the socket is gone. */
   constructor(shared: Shared, socket: Socket, address: string, left: (connection: Connection) => void) {
     this.#shared = shared
-    this.#address = address
+    this.address = address
     this.#left = left
     this.#socket = socket
     this.#outbox = new Outbox(socket, { bytes: shared.options.outboxBytes, messages: MAX_OUTBOX_MESSAGES }, () =>
@@ -103,6 +105,11 @@ export class Connection implements Peer, Seat, Caller {
       this.#phase = 'draining'
       this.#shared.deadlines.add(DRAIN_MS, () => this.#end('restarting'))
     }
+  }
+
+  /** Its address was banned: whoever is in stays in, the others go. */
+  ban(remainingMs: number): void {
+    if (this.#phase === 'auth' || this.#phase === 'verifying') this.#end('banned', remainingMs)
   }
 
   // Peer
@@ -166,7 +173,7 @@ export class Connection implements Peer, Seat, Caller {
 
   release(who: Principal): void {
     if (this.#phase !== 'held') return
-    if (refuseAddress(who.localOnly, this.#address) !== null) {
+    if (refuseAddress(who.localOnly, this.address) !== null) {
       this.#end('userInactive')
       return
     }
@@ -242,7 +249,7 @@ export class Connection implements Peer, Seat, Caller {
   #verify(token: string): void {
     const known = this.#shared.verifier.known(token)
     if (known !== undefined) {
-      if (known === null) this.#deny('cached')
+      if (known === null) this.#denyToken(token, 'cached')
       else this.#admit(known, 'cached')
       return
     }
@@ -251,7 +258,7 @@ export class Connection implements Peer, Seat, Caller {
       // Admitted in the turn of the last check: a revocation later than that finds the seat.
       .verify(token, (who) => this.#admit(who, 'looked_up'))
       .then((who) => {
-        if (who === null) this.#deny('looked_up')
+        if (who === null) this.#denyToken(token, 'looked_up')
       })
       .catch((error: unknown) => {
         this.#shared.log.warn({ err: error }, 'token could not be verified')
@@ -262,7 +269,7 @@ export class Connection implements Peer, Seat, Caller {
   #admit(who: Principal, path: 'cached' | 'looked_up'): void {
     // The socket may have closed, or its time may have run out, while the grant was read.
     if (this.#phase !== 'auth' && this.#phase !== 'verifying') return
-    if (refuseAddress(who.localOnly, this.#address) !== null) {
+    if (refuseAddress(who.localOnly, this.address) !== null) {
       this.#deny(path)
       return
     }
@@ -277,8 +284,19 @@ export class Connection implements Peer, Seat, Caller {
   #deny(path: 'cached' | 'looked_up' | 'none'): void {
     if (this.#phase !== 'auth' && this.#phase !== 'verifying') return
     this.#shared.metrics.authenticated('refused', path)
-    this.#shared.log.info({ address: this.#address }, 'socket refused')
+    this.#shared.log.info({ address: this.address }, 'socket refused')
     this.#refuse(AUTH_INVALID, 'notAuthenticated')
+  }
+
+  /** A token that was never good counts against its bearer, once the answer has gone out. */
+  #denyToken(token: string, path: 'cached' | 'looked_up'): void {
+    this.#deny(path)
+    this.#shared.verifier
+      .isGenuine(token)
+      .then((genuine) => {
+        if (!genuine) this.#shared.bans.failed(this.address, { secret: token })
+      })
+      .catch((error: unknown) => this.#shared.log.warn({ err: error }, 'refused token could not be judged'))
   }
 
   #refuse(message: typeof AUTH_INVALID | typeof AUTH_MALFORMED, close: CloseName): void {
@@ -347,10 +365,11 @@ export class Connection implements Peer, Seat, Caller {
   // The end
 
   /** Ends on the server's own account: what was queued goes out first. */
-  #end(name: CloseName): void {
+  #end(name: CloseName, afterMs?: number): void {
     if (this.#phase === 'closed' || this.#close !== null) return
     const spread = name === 'restarting' || name === 'overloaded'
-    const reason = spread ? JSON.stringify({ after_ms: Math.floor(Math.random() * RECONNECT_SPREAD_MS) }) : ''
+    const after = spread ? Math.floor(Math.random() * RECONNECT_SPREAD_MS) : afterMs
+    const reason = after === undefined ? '' : JSON.stringify({ after_ms: after })
     this.#close = { name, reason }
     if (name === 'slowReader') this.#outbox.clear()
     else this.#outbox.flush()

@@ -1,4 +1,5 @@
 /** From a parsed message to its answer: the id rises, the type is known, the caller may, the fields fit, the handler answers. */
+import { Banned } from '../auth/bans.ts'
 import { Overloaded } from '../auth/hashing.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { Log } from '../log.ts'
@@ -35,6 +36,8 @@ export class Refusal {
 /** What a handler knows of the caller. */
 export interface Context {
   readonly who: Principal
+  /** The client's address. */
+  readonly address: string
   /** The id of the command that is being answered, until the handler's first `await`. */
   readonly lastId: number
   /** Called by `supported_features`. */
@@ -102,6 +105,7 @@ export const createDispatch = ({ handlers, log, strict }: DispatchOptions): Disp
       log.warn({ err: error, command: type }, 'store unavailable')
       return failure(id, commandError('temporarily_unavailable', undefined, RETRY_AFTER_MS))
     }
+    if (error instanceof Banned) return failure(id, commandError('overloaded', undefined, error.remainingMs))
     if (error instanceof Overloaded) return failure(id, commandError('overloaded', undefined, error.retryAfterMs))
     log.error({ err: error, command: type }, 'command failed')
     return failure(id, commandError('unknown_error'))

@@ -1,5 +1,9 @@
 /** The gateway: the rules wired to the wire. It is given a store and knows no driver, no file and no process. */
 import type { Registry } from 'prom-client'
+import { inRanges } from '../auth/address.ts'
+import { type BanOptions, createBans } from '../auth/bans.ts'
+import { createClientPages } from '../auth/client-pages.ts'
+import { createMayRedirect } from '../auth/clients.ts'
 import type { PasswordHasher } from '../auth/hashing.ts'
 import { createLogin } from '../auth/login.ts'
 import { createOwner } from '../auth/owner.ts'
@@ -11,21 +15,26 @@ import { Verifier } from '../auth/verifier.ts'
 import type { Clock, Timer } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { ChangeFeed } from '../store/changes.ts'
+import type { Ban } from '../store/model.ts'
 import type { FlowCaps, Store } from '../store/store.ts'
 import type { App } from '../transport/transport.ts'
 import { adminHandlers } from './admin.ts'
 import { apiRoutes } from './api.ts'
+import { banHandlers } from './bans.ts'
 import { createIdentify } from './bearer.ts'
 import { Bus } from './bus.ts'
 import { Connection, type ConnectionOptions, type Shared } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import { createDispatch } from './dispatch.ts'
 import { healthRoutes } from './health.ts'
-import { createRouter, message } from './http.ts'
+import { banned, createRouter, early, json, message } from './http.ts'
 import { Hub } from './hub.ts'
 import { loginRoutes } from './login.ts'
+import { metadataRoutes } from './metadata.ts'
 import { createMetrics } from './metrics.ts'
 import { onboardingRoutes, type SetUp } from './onboarding.ts'
+import { onboardingStepRoutes } from './onboarding-steps.ts'
+import { createOrigins, isLoopbackHost, type OriginOptions } from './origins.ts'
 import { type Pages, pageRoutes } from './pages.ts'
 import { connectionHandlers, profileHandlers } from './profile.ts'
 import { createResolve } from './proxies.ts'
@@ -40,6 +49,12 @@ export interface GatewayOptions {
   readonly flowCaps: FlowCaps
   /** CIDRs and addresses whose `X-Forwarded-*` is believed. */
   readonly trustedProxies: readonly string[]
+  readonly origins: OriginOptions
+  readonly bans: Pick<BanOptions, 'failures' | 'withinMs' | 'forMs'>
+  /** True: a browser's handshake from an origin that is not this server's own is refused. */
+  readonly strictOrigins: boolean
+  /** May pages of client ids be fetched from addresses that are not public? */
+  readonly fetchPrivate: boolean
   /** Tests: parse every answer against its declaration. */
   readonly strict: boolean
 }
@@ -53,6 +68,12 @@ export interface GatewayParts {
   readonly log: Log
   readonly registry: Registry
   readonly pages: Pages
+  /** The origin under which clients reach this server. */
+  readonly base: () => string
+  /** Bans from before a restart. */
+  readonly banned: readonly Ban[]
+  /** True if every step of the set-up was done when this process started: its routes are then gone (Home Assistant's rule). */
+  readonly onboarded: boolean
   readonly setUp: Pick<SetUp, 'code' | 'done'>
 }
 
@@ -68,6 +89,8 @@ export interface Gateway {
 /** Expired grants, codes and flows are looked for this often. */
 const REAP_MS = 60_000
 
+const badForwarding = early(message(400, 'The forwarding headers are not from a trusted proxy.'))
+
 const SOCKET_PATH = '/api/websocket'
 
 export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gateway => {
@@ -77,21 +100,48 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
   const hub = new Hub(verifier, feed)
   const bus = new Bus(feed)
   const signedPaths = createSignedPaths(verifier, keys, clock)
-  const identify = createIdentify(verifier, signedPaths)
+  const connections = new Set<Connection>()
+  const bans = createBans(
+    clock,
+    {
+      ...options.bans,
+      isProxy: inRanges(options.trustedProxies),
+      onBan: (ban) => {
+        log.warn({ network: ban.network, ends_at: new Date(ban.endsAt).toISOString() }, 'address banned')
+        for (const connection of [...connections]) {
+          const remaining = bans.remaining(connection.address)
+          if (remaining > 0) connection.ban(remaining)
+        }
+        store.bans.put(ban).catch((error: unknown) => log.warn({ err: error }, 'ban could not be kept'))
+      },
+    },
+    parts.banned,
+  )
+  const identify = createIdentify(verifier, signedPaths, bans)
   const resolve = createResolve(options.trustedProxies)
+  const origins = createOrigins(options.origins)
   const metrics = createMetrics(parts.registry, { sockets: () => hub.size, hashQueue: () => hasher.queued })
+  const mayRedirect = createMayRedirect(
+    createClientPages(clock, {
+      fetchPrivate: options.fetchPrivate,
+      onFailure: (clientId, err) => log.info({ client_id: clientId, err }, 'client page could not be read'),
+    }),
+  )
   const login = createLogin(store, [localProvider(store.passwords, hasher)], clock, {
     flowLifetimeMs: options.flowLifetimeMs,
     codeLifetimeMs: options.codeLifetimeMs,
     caps: options.flowCaps,
+    mayRedirect,
   })
   const shared: Shared = {
     verifier,
+    bans,
     hub,
     dispatch: createDispatch({
       handlers: {
         ...connectionHandlers(bus),
-        ...profileHandlers(store.users, store.passwords, hasher, tokens, signedPaths),
+        ...profileHandlers(store.users, store.passwords, hasher, tokens, signedPaths, bans),
+        ...banHandlers(bans, store.bans),
         ...adminHandlers(store.users, store.passwords, hasher),
       },
       log,
@@ -108,19 +158,31 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
   }
   const http = createRouter({
     routes: [
-      ...loginRoutes(login, store.users, metrics, log),
-      ...tokenRoutes(tokens, verifier, metrics, log),
-      ...onboardingRoutes(setUp, store.users, log),
+      ...loginRoutes({ login, users: store.users, bans, isAllowed: origins.isAllowed, metrics, log }),
+      ...tokenRoutes({ tokens, verifier, bans, metrics, log }),
+      ...(parts.onboarded
+        ? []
+        : [
+            ...onboardingRoutes(setUp, store.users, log),
+            ...onboardingStepRoutes({ identify, store, clock, mayRedirect, codeLifetimeMs: options.codeLifetimeMs }),
+          ]),
       ...apiRoutes({ identify, store, clock }),
+      ...metadataRoutes(parts.base, parts.pages.has('/profile')),
       ...pageRoutes(parts.pages, store.users),
       // A handshake never gets here: what does is a plain request at the socket's address.
       { method: 'GET', path: SOCKET_PATH, handle: () => message(400, 'This is a WebSocket address.') },
     ],
+    isAllowed: origins.isAllowed,
     log,
     metrics,
   })
+  const admin = createRouter({
+    routes: healthRoutes(metrics, () => !draining),
+    isAllowed: () => false,
+    log,
+    metrics: null,
+  })
 
-  const connections = new Set<Connection>()
   let draining = false
   let gone: (() => void) | null = null
   const leave = (connection: Connection): void => {
@@ -148,8 +210,10 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     app: {
       http: (request) => {
         const caller = resolve(request.address, request.header)
-        if (caller === null) return message(400, 'The forwarding headers are not from a trusted proxy.')
+        if (caller === null) return badForwarding
         const { address, viaProxy } = caller
+        const remaining = bans.remaining(address)
+        if (remaining > 0) return early(banned(remaining))
         if (viaProxy) return http({ ...request, address })
         // Which address was asked for is a trusted proxy's to say.
         const header = (name: string) => (name === 'x-forwarded-uri' ? undefined : request.header(name))
@@ -157,9 +221,16 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
       },
       upgrade: (handshake) => {
         const caller = resolve(handshake.address, handshake.header)
-        if (caller === null) return message(400, 'The forwarding headers are not from a trusted proxy.')
-        if (handshake.path !== SOCKET_PATH) return message(404, 'Not found.')
-        if (draining) return { ...message(503, 'The server is restarting.'), headers: { 'retry-after': '5' } }
+        if (caller === null) return badForwarding
+        const remaining = bans.remaining(caller.address)
+        if (remaining > 0) return early(banned(remaining))
+        if (handshake.path !== SOCKET_PATH) return early(message(404, 'Not found.'))
+        const origin = handshake.header('origin')
+        if (options.strictOrigins && !origins.isOwn(origin, caller)) {
+          log.info({ address: caller.address, origin }, 'handshake from a foreign origin refused')
+          return early(message(403, 'This origin may not open a socket.'))
+        }
+        if (draining) return early(json(503, { message: 'The server is restarting.' }, { 'retry-after': '5' }))
         return (socket) => {
           const connection = new Connection(shared, socket, caller.address, leave)
           connections.add(connection)
@@ -169,7 +240,11 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     },
 
     admin: {
-      http: createRouter({ routes: healthRoutes(metrics, () => !draining), log, metrics: null }),
+      // A page elsewhere whose name was pointed at this machine must not read it (DNS rebinding).
+      http: (request) =>
+        isLoopbackHost(request.header('host') ?? '')
+          ? admin(request)
+          : early(message(403, 'This host is not known here.')),
       upgrade: () => message(404, 'Not found.'),
     },
 

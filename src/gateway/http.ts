@@ -1,4 +1,5 @@
 /** The HTTP side: one table of routes, and what every answer has in common (headers, CORS, errors). */
+import { Banned } from '../auth/bans.ts'
 import { Overloaded } from '../auth/hashing.ts'
 import type { Log } from '../log.ts'
 import { StoreUnavailable } from '../store/store.ts'
@@ -33,7 +34,14 @@ export const empty = (status: number, headers: Readonly<Record<string, string>> 
 export const message = (status: number, text: string, code?: string): HttpResponse =>
   json(status, code === undefined ? { message: text } : { message: text, code })
 
+/** For answers that hold a secret or say who somebody is: no cache keeps them. */
+export const NO_STORE = { 'cache-control': 'no-store', pragma: 'no-cache' }
+
 export const redirect = (location: string): HttpResponse => empty(302, { location })
+
+/** 403 for an address that is not served for a while. */
+export const banned = (remainingMs: number): HttpResponse =>
+  json(403, { message: 'Too many failed logins.' }, { 'retry-after': String(Math.ceil(remainingMs / 1000)) })
 
 /** 503 with the time after which it is worth asking again. */
 const busy = (path: string, retryAfterMs: number): HttpResponse => {
@@ -49,36 +57,40 @@ const COMMON_HEADERS = {
   'x-frame-options': 'SAMEORIGIN',
 }
 
+/** An answer that is given before any route is looked for. */
+export const early = (response: HttpResponse): HttpResponse => ({
+  ...response,
+  headers: { ...COMMON_HEADERS, ...response.headers },
+})
+
 /** What a preflight may ask for (Home Assistant's list). */
 const CORS_HEADERS = new Set(['origin', 'accept', 'x-requested-with', 'content-type', 'authorization'])
 
-const preflight = (request: HttpRequest, routes: readonly Route[]): HttpResponse => {
+const preflight = (request: HttpRequest, mayRead: boolean): HttpResponse => {
   const origin = request.header('origin')
   const method = request.header('access-control-request-method')
-  if (origin === undefined || method === undefined || !routes.some((route) => route.cors)) {
-    return message(403, 'CORS preflight request failed.')
-  }
+  if (origin === undefined || method === undefined || !mayRead) return message(403, 'CORS preflight request failed.')
   const asked = (request.header('access-control-request-headers') ?? '')
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '')
   if (asked.some((name) => !CORS_HEADERS.has(name.toLowerCase()))) return message(403, 'CORS preflight request failed.')
   return empty(200, {
-    'access-control-allow-origin': origin,
     'access-control-allow-methods': method,
-    vary: 'Origin',
     ...(asked.length === 0 ? {} : { 'access-control-allow-headers': asked.join(',').toUpperCase() }),
   })
 }
 
 export interface RouterOptions {
   readonly routes: readonly Route[]
+  /** Origins that may read the answers of every route. */
+  readonly isAllowed: (origin: string) => boolean
   readonly log: Log
   readonly metrics: Metrics | null
 }
 
 /** A function from request to answer that never rejects. */
-export const createRouter = ({ routes, log, metrics }: RouterOptions) => {
+export const createRouter = ({ routes, isAllowed, log, metrics }: RouterOptions) => {
   const exact = new Map<string, Route[]>()
   const open = new Map<string, Route[]>()
   for (const route of routes) {
@@ -94,38 +106,38 @@ export const createRouter = ({ routes, log, metrics }: RouterOptions) => {
     return { matches: rest === '' ? [] : (open.get(`${path.slice(0, cut)}*`) ?? []), rest }
   }
 
-  const answer = async (request: HttpRequest): Promise<HttpResponse> => {
-    const { matches, rest } = find(request.path)
+  const answer = async (request: HttpRequest, matches: readonly Route[], rest: string): Promise<HttpResponse> => {
     if (matches.length === 0) return message(404, 'Not found.')
-    if (request.method === 'OPTIONS') return preflight(request, matches)
     const route = matches.find(({ method }) => method === request.method)
-    if (route === undefined) {
-      const allow = [...matches.map(({ method }) => method), 'OPTIONS'].sort().join(',')
-      return json(405, { message: 'Method not allowed.' }, { allow })
+    if (route !== undefined) return route.handle(request, rest)
+    const allow = [...matches.map(({ method }) => method), 'OPTIONS'].sort().join(',')
+    return json(405, { message: 'Method not allowed.' }, { allow })
+  }
+
+  const fault = (request: HttpRequest, error: unknown): HttpResponse => {
+    if (error instanceof Banned) return banned(error.remainingMs)
+    if (error instanceof Overloaded) return busy(request.path, error.retryAfterMs)
+    if (error instanceof StoreUnavailable) {
+      log.warn({ err: error, path: request.path }, 'store unavailable')
+      return busy(request.path, 1000)
     }
-    const response = await route.handle(request, rest)
-    const origin = request.header('origin')
-    if (route.cors === undefined) return response
-    const shared = origin === undefined ? {} : { 'access-control-allow-origin': origin }
-    return { ...response, headers: { ...response.headers, ...shared, vary: 'Origin' } }
+    log.error({ err: error, path: request.path }, 'request failed')
+    return message(500, 'Internal error.')
   }
 
   return async (request: HttpRequest): Promise<HttpResponse> => {
-    let response: HttpResponse
-    try {
-      response = await answer(request)
-    } catch (error) {
-      if (error instanceof Overloaded) {
-        response = busy(request.path, error.retryAfterMs)
-      } else if (error instanceof StoreUnavailable) {
-        log.warn({ err: error, path: request.path }, 'store unavailable')
-        response = busy(request.path, 1000)
-      } else {
-        log.error({ err: error, path: request.path }, 'request failed')
-        response = message(500, 'Internal error.')
-      }
-    }
+    const { matches, rest } = find(request.path)
+    const origin = request.header('origin')
+    const open = matches.some(({ cors }) => cors)
+    const mayRead = origin !== undefined && matches.length > 0 && (open || isAllowed(origin))
+    const response =
+      matches.length > 0 && request.method === 'OPTIONS'
+        ? preflight(request, mayRead)
+        : await answer(request, matches, rest).catch((error: unknown) => fault(request, error))
     metrics?.http(response.status)
-    return { ...response, headers: { ...COMMON_HEADERS, ...response.headers } }
+    // On every status: a page must be able to read why it was refused.
+    const shared = mayRead ? { 'access-control-allow-origin': origin } : {}
+    const varies = open || mayRead ? { vary: 'Origin' } : {}
+    return { ...response, headers: { ...COMMON_HEADERS, ...response.headers, ...shared, ...varies } }
   }
 }

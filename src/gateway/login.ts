@@ -1,13 +1,15 @@
 /** `GET /auth/providers` and the login flow over HTTP. */
 import { isLocalAddress } from '../auth/address.ts'
+import type { Bans } from '../auth/bans.ts'
 import type { LoginOutcome, LoginRefusal, LoginRules } from '../auth/login.ts'
+import { normalizeUsername } from '../auth/providers/local.ts'
 import type { Log } from '../log.ts'
 import { startFlow, stepFlow } from '../protocol/http.ts'
 import type { FlowId } from '../store/model.ts'
 import type { Users } from '../store/store.ts'
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts'
 import { readJson } from './body.ts'
-import { json, message, type Route } from './http.ts'
+import { json, message, NO_STORE, type Route } from './http.ts'
 import type { Metrics } from './metrics.ts'
 
 const refusals: Readonly<Record<LoginRefusal, readonly [status: number, text: string]>> = {
@@ -22,13 +24,23 @@ const refusals: Readonly<Record<LoginRefusal, readonly [status: number, text: st
   conflict: [409, 'Another input came first'],
 }
 
-/** A page of another site must not drive a login: the caller's address can be a credential here. */
-const isCrossSite = (request: HttpRequest): boolean => {
-  const site = request.header('sec-fetch-site')
-  return site !== undefined && site !== 'same-origin' && site !== 'none'
+export interface LoginRouteOptions {
+  readonly login: LoginRules
+  readonly users: Users
+  readonly bans: Bans
+  readonly isAllowed: (origin: string) => boolean
+  readonly metrics: Metrics
+  readonly log: Log
 }
 
-export const loginRoutes = (login: LoginRules, users: Users, metrics: Metrics, log: Log): readonly Route[] => {
+export const loginRoutes = ({ login, users, bans, isAllowed, metrics, log }: LoginRouteOptions): readonly Route[] => {
+  /** A page of another site must not drive a login: the caller's address can be a credential here. */
+  const isCrossSite = (request: HttpRequest): boolean => {
+    const site = request.header('sec-fetch-site')
+    if (site === undefined || site === 'same-origin' || site === 'none') return false
+    return !isAllowed(request.header('origin') ?? '')
+  }
+
   const respond = (request: HttpRequest, outcome: LoginOutcome): HttpResponse => {
     if ('step' in outcome) {
       const { step } = outcome
@@ -39,7 +51,7 @@ export const loginRoutes = (login: LoginRules, users: Users, metrics: Metrics, l
         metrics.login('refused')
         log.info({ address: request.address, reason: step.errors['base'] }, 'login failed')
       }
-      return json(200, step)
+      return json(200, step, step.type === 'create_entry' ? NO_STORE : {})
     }
     const [status, text] =
       'blocked' in outcome ? ([403, `Login blocked: ${outcome.blocked}`] as const) : refusals[outcome.refused]
@@ -74,7 +86,18 @@ export const loginRoutes = (login: LoginRules, users: Users, metrics: Metrics, l
     const body = readJson(request, stepFlow)
     if ('refused' in body) return body.refused
     const { client_id, ...input } = body.value
-    return respond(request, await login.step(id as FlowId, client_id, request.address, input))
+    const { address } = request
+    const account = typeof input['username'] === 'string' ? normalizeUsername(input['username']) : ''
+    const outcome = await bans.attempt(address, async () => {
+      const outcome = await login.step(id as FlowId, client_id, address, input)
+      if ('step' in outcome) {
+        const { step } = outcome
+        if (step.type === 'create_entry') bans.succeeded(address, account)
+        else if (step.type === 'form' && step.errors['base'] === 'invalid_auth') bans.failed(address, { account })
+      }
+      return outcome
+    })
+    return respond(request, outcome)
   }
 
   return [

@@ -8,7 +8,7 @@ import { createOwner } from '../protocol/http.ts'
 import type { Users } from '../store/store.ts'
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts'
 import { readJson } from './body.ts'
-import { json, message, type Route } from './http.ts'
+import { json, message, NO_STORE, type Route } from './http.ts'
 
 /** Headers by which a proxy says that somebody else is asking. */
 const FORWARDING = [
@@ -84,11 +84,6 @@ export const onboardingRoutes = (setUp: SetUp, users: Users, log: Log): readonly
 
   return [
     {
-      method: 'GET',
-      path: '/api/onboarding',
-      handle: async () => json(200, [{ step: 'user', done: await users.any() }]),
-    },
-    {
       method: 'POST',
       path: '/api/onboarding/users',
       handle: async (request) => {
@@ -103,7 +98,7 @@ export const onboardingRoutes = (setUp: SetUp, users: Users, log: Log): readonly
         if ('refused' in outcome) return message(400, outcome.refused)
         log.info({ address: request.address }, 'owner created')
         setUp.done()
-        return json(200, { auth_code: outcome.code })
+        return json(200, { auth_code: outcome.code }, NO_STORE)
       },
     },
   ]

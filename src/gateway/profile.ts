@@ -1,4 +1,5 @@
 /** Answers to the commands about the socket and about one's own account. */
+import type { Bans } from '../auth/bans.ts'
 import type { PasswordHasher } from '../auth/hashing.ts'
 import { LOCAL_TYPE } from '../auth/providers/local.ts'
 import type { SignedPaths } from '../auth/signed-paths.ts'
@@ -42,6 +43,7 @@ export const profileHandlers = (
   hasher: PasswordHasher,
   tokens: TokenRules,
   signedPaths: SignedPaths,
+  bans: Bans,
 ): Handlers<ProfileCommands> => ({
   'auth/current_user': async ({ who }) => ({
     id: who.userId,
@@ -96,12 +98,23 @@ export const profileHandlers = (
     return signed === null ? new Refusal('unknown_error') : { path: signed }
   },
 
-  'config/auth_provider/homeassistant/change_password': async ({ who }, { current_password, new_password }) => {
+  'config/auth_provider/homeassistant/change_password': async (
+    { who, address },
+    { current_password, new_password },
+  ) => {
     const credentials = await users.credentials(who.userId)
     const local = credentials.find(({ providerType }) => providerType === LOCAL_TYPE)
     if (local === undefined) return new Refusal('credentials_not_found')
     const hash = await passwords.hash(local.subject)
-    if (!(await hasher.verify(hash, current_password))) return new Refusal('invalid_current_password')
+    const account = local.subject
+    const good = await bans.attempt(address, async () => {
+      const good = await hasher.verify(hash, current_password)
+      // The same count as at the login: a socket that was left open is no second door for guesses.
+      if (good) bans.succeeded(address, account)
+      else bans.failed(address, { account })
+      return good
+    })
+    if (!good) return new Refusal('invalid_current_password')
     if (new_password === '') return Refusal.translated('password_empty')
     const outcome = await passwords.set(who.userId, await hasher.hash(new_password), who.grantId)
     return outcome === 'set' ? null : new Refusal('credentials_not_found')

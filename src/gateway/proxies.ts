@@ -7,6 +7,10 @@ export interface Caller {
   readonly address: string
   /** True if the peer itself is a trusted proxy. */
   readonly viaProxy: boolean
+  /** `http` or `https`, as the client spoke it. */
+  readonly scheme: string
+  /** The Host that the client asked for; empty if it named none. Anybody can say anything here. */
+  readonly host: string
 }
 
 /** Null where there are forwarding headers that are not to be believed. */
@@ -19,7 +23,7 @@ export const createResolve = (trusted: readonly string[]): Resolve => {
   return (peer, header) => {
     const viaProxy = isAddress(peer) && isTrusted(peer)
     const forwarded = header('x-forwarded-for')
-    if (forwarded === undefined) return { address: peer, viaProxy }
+    if (forwarded === undefined) return { address: peer, viaProxy, scheme: 'http', host: header('host') ?? '' }
     if (!viaProxy) return null
     const addresses = forwarded.split(',').map((address) => address.trim())
     if (!addresses.every(isAddress)) return null
@@ -27,7 +31,14 @@ export const createResolve = (trusted: readonly string[]): Resolve => {
     const fits = protocols.length <= 1 || protocols.length === addresses.length
     if (!fits || protocols.some((word) => word.trim() === '')) return null
     // From the right: the first whom nobody here vouches for is the client.
-    const client = addresses.findLast((address) => !isTrusted(address)) ?? addresses[0]!
-    return { address: canonicalAddress(client), viaProxy }
+    const at = Math.max(
+      0,
+      addresses.findLastIndex((address) => !isTrusted(address)),
+    )
+    const host = header('x-forwarded-host') ?? header('host') ?? ''
+    // Sent twice, it arrives as a list; empty, it says nothing.
+    if (header('x-forwarded-host') !== undefined && (host === '' || host.includes(','))) return null
+    const scheme = (protocols[protocols.length === 1 ? 0 : at] ?? 'http').trim().toLowerCase()
+    return { address: canonicalAddress(addresses[at]!), viaProxy, scheme, host }
   }
 }

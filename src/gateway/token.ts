@@ -1,4 +1,5 @@
 /** `POST /auth/token` and `POST /auth/revoke` (RFC 6749, RFC 7009, with Home Assistant's answers). */
+import type { Bans } from '../auth/bans.ts'
 import { isClientId } from '../auth/clients.ts'
 import type { TokenRefusal, TokenRules } from '../auth/tokens.ts'
 import type { Verifier } from '../auth/verifier.ts'
@@ -7,18 +8,24 @@ import { type OAuthErrorCode, oauthErrors } from '../protocol/errors.ts'
 import type { TokenAnswer } from '../protocol/http.ts'
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts'
 import { type Form, readForm } from './body.ts'
-import { empty, json, type Route } from './http.ts'
+import { empty, json, NO_STORE, type Route } from './http.ts'
 import type { Metrics } from './metrics.ts'
 
 const refuse = (error: OAuthErrorCode, description?: string): HttpResponse =>
   json(oauthErrors[error], description === undefined ? { error } : { error, error_description: description })
 
-const NO_STORE = { 'cache-control': 'no-store', pragma: 'no-cache' }
-
 type Fields = Exclude<Form, string>
 type Grant = 'authorization_code' | 'refresh_token'
 
-export const tokenRoutes = (tokens: TokenRules, verifier: Verifier, metrics: Metrics, log: Log): readonly Route[] => {
+export interface TokenRouteOptions {
+  readonly tokens: TokenRules
+  readonly verifier: Verifier
+  readonly bans: Bans
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+export const tokenRoutes = ({ tokens, verifier, bans, metrics, log }: TokenRouteOptions): readonly Route[] => {
   const issue = (grant: Grant, request: HttpRequest, outcome: TokenAnswer | TokenRefusal, clientId: string | null) => {
     const ok = 'access_token' in outcome
     metrics.token(grant, ok ? 'ok' : 'refused')
@@ -54,6 +61,7 @@ export const tokenRoutes = (tokens: TokenRules, verifier: Verifier, metrics: Met
       verifier: form.get('code_verifier'),
       address: request.address,
     })
+    if ('error' in outcome && outcome.error === 'unknown_code') bans.failed(request.address, { secret: code })
     return issue('authorization_code', request, outcome, clientId)
   }
 
@@ -63,6 +71,7 @@ export const tokenRoutes = (tokens: TokenRules, verifier: Verifier, metrics: Met
     const secret = form.get('refresh_token')
     if (secret === undefined) return refuse('invalid_request')
     const outcome = await tokens.refresh({ secret, clientId, address: request.address })
+    if ('error' in outcome && outcome.error === 'invalid_grant') bans.failed(request.address, { secret })
     return issue('refresh_token', request, outcome, clientId)
   }
 

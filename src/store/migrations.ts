@@ -115,4 +115,13 @@ export const migrations = ({ bytes, bigint }: Types): Record<string, Migration> 
       await db.schema.createIndex('auth_flow_expires').on('auth_flow').column('expires_at').execute()
     },
   },
+  '0002_bans': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .createTable('auth_ban')
+        .addColumn('network', 'text', (c) => c.primaryKey())
+        .addColumn('ends_at', bigint, (c) => c.notNull())
+        .execute()
+    },
+  },
 })

@@ -104,6 +104,13 @@ export interface Flow {
   readonly expiresAt: number
 }
 
+/** An address, or a range of them, that is not served for a while. */
+export interface Ban {
+  /** An IPv4 address, or an IPv6 network as `2001:db8::/64`. */
+  readonly network: string
+  readonly endsAt: number
+}
+
 /** The kinds of change that the log holds. A reader that meets another kind takes everything as changed. */
 export type ChangeKind = 'user_added' | 'user_changed' | 'user_removed' | 'grant_added' | 'grant_revoked'
 

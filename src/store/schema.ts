@@ -45,6 +45,7 @@ export interface Tables {
     presented: number
   }
   auth_onboarding: { step: string }
+  auth_ban: { network: string; ends_at: number }
   auth_flow: {
     id: string
     version: number

@@ -1,5 +1,6 @@
 /** The store's promises in SQL, one implementation for every dialect. How a transaction is run is the driver's. */
 import type { Clock } from '../clock.ts'
+import { banStore } from './bans.ts'
 import type { Executor } from './executor.ts'
 import { readChanges } from './log.ts'
 import { codeStore, flowStore, onboardingStore } from './logins.ts'
@@ -23,6 +24,7 @@ export const sqlStore = (name: string, executor: Executor, clock: Clock): Store 
     codes: codeStore(executor),
     flows: flowStore(executor),
     onboarding: onboardingStore(executor),
+    bans: banStore(executor),
     changes: (from, limit) => executor.read((db) => readChanges(db, from, limit)),
     sweep: async (now) => {
       await executor.write(async (db) => {
@@ -34,6 +36,7 @@ export const sqlStore = (name: string, executor: Executor, clock: Clock): Store 
           .deleteFrom('auth_flow')
           .where('expires_at', '<=', now - KEEP_PAST_END_MS)
           .execute()
+        await db.deleteFrom('auth_ban').where('ends_at', '<=', now).execute()
       })
     },
     close: async () => {

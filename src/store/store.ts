@@ -6,6 +6,7 @@
  */
 import type {
   AuthCode,
+  Ban,
   Change,
   Credential,
   Digest,
@@ -160,6 +161,13 @@ export interface Onboarding {
   mark(step: string): Promise<boolean>
 }
 
+export interface Bans {
+  /** Those that have not ended. */
+  list(now: number): Promise<readonly Ban[]>
+  put(ban: Ban): Promise<void>
+  remove(network: string): Promise<void>
+}
+
 export interface Store {
   /** For the start line and the log. */
   readonly name: string
@@ -169,9 +177,10 @@ export interface Store {
   readonly codes: Codes
   readonly flows: Flows
   readonly onboarding: Onboarding
+  readonly bans: Bans
   /** The log from a number on, that row included, at most `limit` rows. */
   changes(from: number, limit: number): Promise<readonly Change[]>
-  /** Removes what is past its time and decides nothing: codes and flows. */
+  /** Removes what is past its time and decides nothing: codes, flows and bans. */
   sweep(now: number): Promise<void>
   close(): Promise<void>
 }

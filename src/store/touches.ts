@@ -43,7 +43,12 @@ export class Touches {
       for (const [id, { at, ip, expireAt }] of batch) {
         await db
           .updateTable('auth_grant')
-          .set({ last_used_at: at, last_used_ip: ip, expire_at: expireAt })
+          .set((eb) => ({
+            last_used_at: at,
+            last_used_ip: ip,
+            // The end may have been taken away since: a use moves it, and never brings it back.
+            expire_at: eb.case().when('expire_at', 'is', null).then(null).else(expireAt).end(),
+          }))
           .where('id', '=', id)
           .execute()
       }

@@ -156,6 +156,7 @@ class Server {
       return
     }
     const path = request.getUrl()
+    // Undefined without a question mark, whatever the library's types say.
     const query = request.getQuery() ?? ''
     const address = addressOf(response.getRemoteAddress())
     const serve = (body: Uint8Array): void => {
