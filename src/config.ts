@@ -48,12 +48,10 @@ const list = (fits: (item: string) => boolean, wanted: string) =>
     )
     .refine((items) => items.every(fits), wanted)
 
-const loopback = z
-  .string()
-  .refine(
-    (host) => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host),
-    'a loopback address: this version has no TLS and trusts no proxy',
-  )
+const isLoopbackHost = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+
+const loopback = z.string().refine(isLoopbackHost, 'a loopback address: this listener has no TLS')
 
 const yesOrNo = z
   .enum(['true', 'false'], 'true or false')
@@ -78,9 +76,11 @@ const MIB = 1024 * KIB
 export const settings = {
   data_dir: z.string().min(1, 'a folder').default('./data'),
   log: z.enum(['json', 'pretty'], 'json or pretty').optional(),
-  'server.host': loopback.default('127.0.0.1'),
+  'server.host': z.string().min(1, 'an address').default('127.0.0.1'),
   'server.port': integer(0, 65535).prefault('8123'),
   'server.transport': z.enum(['auto', 'uws', 'ws'], 'auto, uws or ws').default('auto'),
+  'server.tls.cert': z.string().min(1, 'a file').optional(),
+  'server.tls.key': z.string().min(1, 'a file').optional(),
   'server.trusted_proxies': list(isRange, 'CIDRs and addresses, separated by commas').prefault(''),
   'server.external_url': z
     .string()
@@ -109,10 +109,16 @@ export const settings = {
   'limits.message_before_auth': size(KIB, 16 * MIB).prefault('16KiB'),
   'limits.max_message': size(KIB, 16 * MIB).prefault('64KiB'),
   'limits.auth_timeout': duration(SECOND, 10 * MINUTE).prefault('10s'),
+  'limits.messages_per_second': integer(10, 10_000_000).prefault('10000'),
+  'limits.unauthenticated_sockets.total': integer(1, 10_000_000).prefault('20000'),
+  'limits.unauthenticated_sockets.per_address': integer(1, 10_000_000).prefault('200'),
   'limits.login_flows.total': integer(1, 10_000_000).prefault('10000'),
   'limits.login_flows.per_address': integer(1, 10_000_000).prefault('100'),
   'limits.login_flows.lifetime': duration(SECOND, 60 * MINUTE).prefault('10m'),
   'limits.outbox': size(64 * KIB, 1024 * MIB).prefault('4MiB'),
+  'limits.outbox_total': z
+    .union([z.literal('auto'), size(64 * KIB, 1024 * 1024 * MIB)], 'auto or a size such as 256MiB')
+    .prefault('auto'),
   'home_assistant.version': z
     .string()
     .regex(/^\d+\.\d+(\.\d+)?$/, 'a version such as 2025.6.3')
@@ -191,5 +197,22 @@ export const readConfig = (
     }
     config[key] = parsed.data
   }
+  refuseTogether(config as Config)
   return config as Config
+}
+
+/** Throws where each value is right and all of them together are not. */
+const refuseTogether = (config: Config): void => {
+  const cert = config['server.tls.cert']
+  const key = config['server.tls.key']
+  if ((cert === undefined) !== (key === undefined)) {
+    const [given, missing] = cert === undefined ? ['key', 'cert'] : ['cert', 'key']
+    throw new ConfigError(`server.tls.${given} is set and server.tls.${missing} is not: TLS needs both files`)
+  }
+  const host = config['server.host']
+  if (cert === undefined && !isLoopbackHost(host)) {
+    throw new ConfigError(
+      `server.host is ${JSON.stringify(host)}: another address than loopback needs server.tls.cert and server.tls.key`,
+    )
+  }
 }

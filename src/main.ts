@@ -8,12 +8,15 @@ import { deriveKeys } from './auth/secrets.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { DataDir } from './datadir.ts'
+import { countDescriptors, descriptorLimit, guardDescriptors, reserveOf } from './descriptors.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { isOnboarded } from './gateway/onboarding-steps.ts'
 import type { Pages } from './gateway/pages.ts'
 import type { Log } from './log.ts'
+import { gatewayOptions } from './options.ts'
 import { openSqlite } from './store/sqlite.ts'
 import { StoreRefused } from './store/store.ts'
+import type { TlsFiles } from './transport/tls.ts'
 import type { Listening, Transport } from './transport/transport.ts'
 import { uwsTransport } from './transport/uws.ts'
 import { loadUws } from './transport/uws-load.ts'
@@ -33,9 +36,13 @@ export interface Running {
   /** The address of the admin listener. */
   readonly adminUrl: string
   readonly transport: string
+  /** Why the fast transport is not there although it would have been taken; null otherwise. */
+  readonly insteadBecause: string | null
   readonly store: string
   /** Where to make the owner; null once there is one. */
   readonly setUpUrl: string | null
+  /** Reads anew what can change while running: certificate and key. What is wrong with them is logged, and the former stay. */
+  renew(): Promise<void>
   /** Takes nothing new, finishes what is under way, closes the sockets and the store. Calling it again does nothing more. */
   stop(): Promise<void>
 }
@@ -66,20 +73,32 @@ const loadPages = (): Pages => {
   return pages
 }
 
-/** The fast transport where it loads, the other one where it does not and nothing else was asked for. */
-const chooseTransport = (wanted: Config['server.transport'], log: Log): Transport => {
-  const onFault = (error: unknown): void => log.error({ err: error }, 'transport fault')
-  if (wanted === 'ws') return wsTransport(onFault)
-  const loaded = loadUws()
-  if ('uws' in loaded) return uwsTransport(loaded.uws, onFault)
-  if (wanted === 'uws') throw new StoreRefused(`--transport uws: ${loaded.missing}; take ws, or install a fitting one`)
-  log.info(`${loaded.missing}: ws serves`)
-  return wsTransport(onFault)
+interface Chosen {
+  readonly transport: Transport
+  /** Why it is not the fast one, where that would have been taken. */
+  readonly insteadBecause: string | null
 }
 
-const urlOf = ({ host, port }: Listening): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+/** The fast transport where it loads, the other one where it does not and nothing else was asked for. */
+const chooseTransport = (wanted: Config['server.transport'], log: Log): Chosen => {
+  const onFault = (error: unknown): void => log.error({ err: error }, 'transport fault')
+  if (wanted === 'ws') return { transport: wsTransport(onFault), insteadBecause: null }
+  const loaded = loadUws()
+  if ('uws' in loaded) return { transport: uwsTransport(loaded.uws, onFault), insteadBecause: null }
+  if (wanted === 'uws') throw new StoreRefused(`--transport uws: ${loaded.missing}; take ws, or install a fitting one`)
+  return { transport: wsTransport(onFault), insteadBecause: loaded.missing }
+}
 
-/** Starts listening. Rejects with `StoreRefused`, or the system's error where a port cannot be had; nothing is left open then. */
+const tlsOf = (config: Config): TlsFiles | null => {
+  const cert = config['server.tls.cert']
+  const key = config['server.tls.key']
+  return cert === undefined || key === undefined ? null : { cert, key }
+}
+
+const urlOf = ({ host, port }: Listening, scheme: 'http' | 'https' = 'http'): string =>
+  `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+
+/** Starts listening. Rejects with `StoreRefused`, `TlsRefused`, or the system's error where a port cannot be had; nothing is left open then. */
 export const start = async (config: Config, log: Log, options: StartOptions = {}): Promise<Running> => {
   const clock = options.clock ?? systemClock
   const dir = DataDir.open(config.data_dir)
@@ -108,6 +127,7 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
     const registry = new Registry()
     // Without an external address the listener's own, which is known once it listens.
     let base = config['server.external_url'] ?? ''
+    const descriptors = descriptorLimit()
     if (options.processMetrics === true) collectDefaultMetrics({ register: registry })
     const gateway = createGateway(
       {
@@ -130,46 +150,24 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
           },
         },
       },
-      {
-        connection: {
-          haVersion: config['home_assistant.version'],
-          plainClose: config['home_assistant.plain_close'],
-          authTimeoutMs: config['limits.auth_timeout'],
-          messageBeforeAuth: config['limits.message_before_auth'],
-          outboxBytes: config['limits.outbox'],
-        },
-        accessTokenMs: config['tokens.access_token_lifetime'],
-        refreshTokenIdleMs: config['tokens.refresh_token_idle'],
-        codeLifetimeMs: config['tokens.authorization_code_lifetime'],
-        flowLifetimeMs: config['limits.login_flows.lifetime'],
-        trustedProxies: config['server.trusted_proxies'],
-        origins: {
-          externalUrl: config['server.external_url'] ?? null,
-          allowedOrigins: config['server.allowed_origins'],
-          trustedHosts: config['security.trusted_hosts'],
-          onLoopback: true,
-        },
-        strictOrigins: config['server.strict_origins'],
-        bans: {
-          failures: config['security.bans.failures'],
-          withinMs: config['security.bans.within'],
-          forMs: config['security.bans.for'],
-        },
-        fetchPrivate: config['clients.fetch_private'],
-        flowCaps: { total: config['limits.login_flows.total'], perAddress: config['limits.login_flows.per_address'] },
+      gatewayOptions(config, {
+        sockets: descriptors - reserveOf(descriptors) - (await countDescriptors()),
         strict: options.strict ?? false,
-      },
+      }),
     )
     closers.push(() => gateway.drain())
-    const transport = chooseTransport(config['server.transport'], log)
+    const { transport, insteadBecause } = chooseTransport(config['server.transport'], log)
+    const tls = tlsOf(config)
     const limits = { maxMessage: config['limits.max_message'] }
-    const listening = await transport.listen(config['server.host'], config['server.port'], limits, gateway.app)
+    const listening = await transport.listen(config['server.host'], config['server.port'], limits, gateway.app, tls)
     closers.push(() => listening.close())
     if (base === '') base = urlOf(listening)
     // A free port was asked for: the admin listener takes one too, unless it was given its own.
     const adminPort = config['server.admin.port'] ?? (config['server.port'] === 0 ? 0 : DEFAULT_ADMIN_PORT)
     const admin = await transport.listen(config['server.admin.host'], adminPort, limits, gateway.admin)
     closers.push(() => admin.close())
+    const guard = guardDescriptors(descriptors, clock, log, (paused) => listening.pause(paused))
+    closers.push(async () => guard.stop())
 
     const stop = async (): Promise<void> => {
       // Whoever is connected finishes; the admin listener says so until the end.
@@ -179,13 +177,23 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
       for (const close of closers.reverse()) await close()
     }
     let stopping: Promise<void> | null = null
-    const url = urlOf(listening)
+    const url = urlOf(listening, tls === null ? 'http' : 'https')
     return {
       url,
       adminUrl: urlOf(admin),
       transport: transport.name,
+      insteadBecause,
       store: store.name,
       setUpUrl: setupCode === null ? null : `${url}/onboarding.html#code=${setupCode}`,
+      renew: async () => {
+        if (tls === null) return
+        try {
+          await listening.renewTls()
+          log.info({ cert: tls.cert }, 'certificate read')
+        } catch (error) {
+          log.error(`${(error as Error).message}; the former certificate stays`)
+        }
+      },
       stop: () => {
         stopping ??= stop()
         return stopping

@@ -98,10 +98,12 @@ export const rig = async (settings: RigSettings = {}): Promise<Rig> => {
       return running.setUpUrl
     },
     transport: running.transport,
+    insteadBecause: running.insteadBecause,
     store: running.store,
     clock,
     dataDir,
     logged,
+    renew: () => running.renew(),
     stop: () => running.stop(),
     restart: async () => {
       const { port } = new URL(running.url)

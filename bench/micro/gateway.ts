@@ -9,11 +9,22 @@ import { PasswordHasher } from '../../src/auth/hashing.ts'
 import { mint, readClaims } from '../../src/auth/jwt.ts'
 import { deriveKeys } from '../../src/auth/secrets.ts'
 import { systemClock } from '../../src/clock.ts'
+import { readConfig } from '../../src/config.ts'
 import { createGateway } from '../../src/gateway/gateway.ts'
+import { gatewayOptions } from '../../src/options.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { HttpRequest, HttpResponse, Peer } from '../../src/transport/transport.ts'
 
-const DAY = 86_400_000
+/** Nothing ends while it is measured, and nobody is too fast. */
+const config = readConfig(
+  {
+    'tokens.access_token_lifetime': '1d',
+    'limits.messages_per_second': '10000000',
+    'limits.auth_timeout': '10m',
+  },
+  {},
+  () => '',
+)
 const CLIENT = 'http://127.0.0.1/'
 
 export interface Bench {
@@ -51,24 +62,12 @@ export const openBench = async (): Promise<Bench> => {
       log: pino({ level: 'silent' }),
       registry: new Registry(),
       pages: new Map(),
+      base: () => 'http://127.0.0.1',
+      banned: [],
+      onboarded: false,
       setUp,
     },
-    {
-      connection: {
-        haVersion: '2025.6.3',
-        plainClose: false,
-        authTimeoutMs: DAY,
-        messageBeforeAuth: 16_384,
-        outboxBytes: 1 << 22,
-      },
-      accessTokenMs: DAY,
-      refreshTokenIdleMs: DAY,
-      codeLifetimeMs: DAY,
-      flowLifetimeMs: DAY,
-      flowCaps: { total: 100, perAddress: 100 },
-      trustedProxies: [],
-      strict: false,
-    },
+    gatewayOptions(config, { sockets: 1_000_000, strict: false }),
   )
   const address = '127.0.0.1'
   const request = async (method: string, path: string, fields?: Readonly<Record<string, string>>) => {
@@ -110,6 +109,7 @@ export const openBench = async (): Promise<Bench> => {
         },
         close,
         terminate: () => close(1006),
+        ping: () => undefined,
       })
       return peer
     },

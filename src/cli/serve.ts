@@ -5,6 +5,7 @@ import { ConfigError, type Key, readConfig, settings, variableOf } from '../conf
 import { createLog, type LogFormat } from '../log.ts'
 import { type Running, start } from '../main.ts'
 import { StoreRefused } from '../store/store.ts'
+import { TlsRefused } from '../transport/tls.ts'
 import { EX_UNAVAILABLE, EX_USAGE } from './exit-codes.ts'
 
 interface Flags {
@@ -12,6 +13,7 @@ interface Flags {
   readonly port?: string
   readonly dataDir?: string
   readonly log?: string
+  readonly transport?: string
 }
 
 const flagNames: Partial<Record<Key, string>> = {
@@ -19,6 +21,7 @@ const flagNames: Partial<Record<Key, string>> = {
   'server.port': '--port',
   data_dir: '--data-dir',
   log: '--log',
+  'server.transport': '--transport',
 }
 
 const fail = (code: number, line: string): never => {
@@ -29,6 +32,7 @@ const fail = (code: number, line: string): never => {
 /** One line for what an operator can put right; anything else is a bug and keeps its trace. */
 const explain = (error: unknown): never => {
   if (error instanceof ConfigError) return fail(EX_USAGE, error.message)
+  if (error instanceof TlsRefused) return fail(EX_USAGE, error.message)
   if (error instanceof StoreRefused) return fail(EX_UNAVAILABLE, error.message)
   const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string }
   if (code === 'EADDRINUSE') return fail(EX_UNAVAILABLE, `port ${port} on ${address} is in use; choose another --port`)
@@ -40,18 +44,26 @@ const explain = (error: unknown): never => {
 }
 
 const serve = async (flags: Flags): Promise<void> => {
-  const given = { 'server.host': flags.host, 'server.port': flags.port, data_dir: flags.dataDir, log: flags.log }
+  const given = {
+    'server.host': flags.host,
+    'server.port': flags.port,
+    data_dir: flags.dataDir,
+    log: flags.log,
+    'server.transport': flags.transport,
+  }
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   const config = readConfig(set, process.env, (path) => readFileSync(path, 'utf8'), flagNames)
   const format: LogFormat = config.log ?? (process.stdout.isTTY ? 'pretty' : 'json')
   const log = createLog(format)
   const running = await start(config, log, { processMetrics: true })
-  const { url, adminUrl, transport, store, setUpUrl } = running
-  const facts = { url, admin: adminUrl, transport, store, ...(setUpUrl === null ? {} : { set_up: setUpUrl }) }
+  const { url, adminUrl, transport, insteadBecause, store, setUpUrl } = running
+  const why = insteadBecause === null ? {} : { transport_because: insteadBecause }
+  const facts = { url, admin: adminUrl, transport, ...why, store, ...(setUpUrl === null ? {} : { set_up: setUpUrl }) }
   if (format === 'json') log.info(facts, 'listening')
   else {
     const first = setUpUrl === null ? '' : `; no owner yet, set up at ${setUpUrl}`
-    log.info(`listening on ${url} (transport ${transport}, store ${store}, admin ${adminUrl})${first}`)
+    const why = insteadBecause === null ? '' : `, as ${insteadBecause}`
+    log.info(`listening on ${url} (transport ${transport}${why}, store ${store}, admin ${adminUrl})${first}`)
   }
   endOnSignal(running, log)
 }
@@ -73,6 +85,7 @@ const endOnSignal = (running: Running, log: ReturnType<typeof createLog>): void 
   }
   process.on('SIGTERM', end)
   process.on('SIGINT', end)
+  process.on('SIGHUP', () => void running.renew())
 }
 
 /** The command, with every environment variable in its help. */
@@ -82,6 +95,7 @@ export const serveCommand = (): Command =>
     .option('--host <address>', 'address to listen on (default 127.0.0.1)')
     .option('--port <number>', 'port to listen on; 0 takes a free one, for the admin listener too (default 8123)')
     .option('--data-dir <folder>', 'where the database and its secrets are kept (default ./data)')
+    .option('--transport <name>', 'auto, uws or ws (default auto: uWebSockets.js where it loads, else ws)')
     .option('--log <format>', 'json or pretty (default: pretty on a terminal, else json)')
     .addHelpText(
       'after',

@@ -20,20 +20,21 @@ import {
 } from '../protocol/frames.ts'
 import { isObject, parseJson } from '../protocol/json.ts'
 import type { Peer, Socket } from '../transport/transport.ts'
-import type { Deadline, Deadlines } from './deadlines.ts'
+import type { Deadlines } from './deadlines.ts'
 import { type Caller, type Dispatch, mayUse } from './dispatch.ts'
 import type { Hub, Seat } from './hub.ts'
+import { Inbox } from './inbox.ts'
 import type { Metrics } from './metrics.ts'
-import { Outbox } from './outbox.ts'
+import { Outbox, type OutboxLimits } from './outbox.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { Watch, type Watchers } from './watch.ts'
 
 export interface ConnectionOptions {
   readonly haVersion: string
   /** Close with 1000 instead of the 4xxx codes. */
   readonly plainClose: boolean
-  readonly authTimeoutMs: number
   /** Bytes of a message before authentication. */
   readonly messageBeforeAuth: number
-  readonly outboxBytes: number
 }
 
 /** What all connections of a gateway share. */
@@ -43,6 +44,8 @@ export interface Shared {
   readonly hub: Hub
   readonly dispatch: Dispatch
   readonly deadlines: Deadlines
+  readonly watchers: Watchers
+  readonly outboxes: OutboxLimits
   readonly metrics: Metrics
   readonly log: Log
   readonly options: ConnectionOptions
@@ -51,11 +54,8 @@ export interface Shared {
 /** `held`: authenticated, but what it may do is being read again. `ending`: nothing more is executed. */
 type Phase = 'auth' | 'verifying' | 'open' | 'held' | 'draining' | 'ending' | 'closed'
 
-const MAX_OUTBOX_MESSAGES = 4096
-/** What may wait on a socket while its rights are being looked up. */
-const MAX_WAITING_MESSAGES = 64
-const MAX_WAITING_BYTES = 128 * 1024
-const MAX_HELD_EVENTS = 1024
+/** A message too many may be sent again after this. */
+const RATE_RETRY_MS = 1000
 /** A revocation of one's own session waits this long at most for its own answer. */
 const LAST_WORD_MS = 2000
 const DRAIN_MS = 10_000
@@ -74,11 +74,9 @@ export class Connection implements Peer, Seat, Caller {
   readonly #left: (connection: Connection) => void
   #phase: Phase = 'auth'
   #who: Principal | null = null
-  #deadline: Deadline
-  #waiting: string[] = []
-  #waitingBytes = 0
-  #heldEvents: (() => void)[] = []
-  readonly #subscriptions = new Map<number, () => void>()
+  readonly #watch: Watch
+  readonly #inbox = new Inbox()
+  readonly #subscriptions = new Subscriptions()
   #inFlight = 0
   /** Commands under way that may have ended this very session: their answers still go out. */
   #lastWords = 0
@@ -90,10 +88,11 @@ export class Connection implements Peer, Seat, Caller {
     this.address = address
     this.#left = left
     this.#socket = socket
-    this.#outbox = new Outbox(socket, { bytes: shared.options.outboxBytes, messages: MAX_OUTBOX_MESSAGES }, () =>
-      this.#end('slowReader'),
-    )
-    this.#deadline = shared.deadlines.add(shared.options.authTimeoutMs, () => this.#end('authTimeout'))
+    this.#outbox = new Outbox(socket, shared.outboxes, () => this.#end('slowReader'))
+    this.#watch = new Watch(shared.watchers, address, {
+      ping: () => socket.ping(),
+      end: (close) => this.#end(close),
+    })
     socket.send(authRequired(shared.options.haVersion))
   }
 
@@ -115,6 +114,7 @@ export class Connection implements Peer, Seat, Caller {
   // Peer
 
   message(data: Uint8Array, binary: boolean): void {
+    this.#watch.heard()
     switch (this.#phase) {
       case 'auth':
         if (data.byteLength > this.#shared.options.messageBeforeAuth) this.#end('tooBig')
@@ -131,9 +131,18 @@ export class Connection implements Peer, Seat, Caller {
       case 'draining':
         if (!binary) this.#commands(decoder.decode(data))
         else if (data.byteLength === 0) this.#end('malformed')
+        else this.#watch.admits()
         return
       default:
     }
+  }
+
+  pinged(): void {
+    this.#watch.pinged()
+  }
+
+  ponged(): void {
+    this.#watch.heard()
   }
 
   drained(): void {
@@ -190,20 +199,17 @@ export class Connection implements Peer, Seat, Caller {
   subscribe(stop: () => void): void {
     // The socket may have ended since the command came: what was begun for it is ended at once.
     if (this.#phase === 'ending' || this.#phase === 'closed') stop()
-    else this.#subscriptions.set(this.lastId, stop)
+    else this.#subscriptions.add(this.lastId, stop)
   }
 
   unsubscribe(id: number): boolean {
-    const stop = this.#subscriptions.get(id)
-    stop?.()
-    return this.#subscriptions.delete(id)
+    return this.#subscriptions.end(id)
   }
 
   deliver(id: number, needs: Needs, text: string): void {
     if (this.#phase === 'held') {
       // Whether it may be heard is known when the rights have been read.
-      if (this.#heldEvents.length >= MAX_HELD_EVENTS) this.#end('overloaded')
-      else this.#heldEvents.push(() => this.deliver(id, needs, text))
+      if (!this.#subscriptions.hold(() => this.deliver(id, needs, text))) this.#end('overloaded')
     } else if (this.#subscriptions.has(id) && mayUse(this.who, needs)) {
       this.reply(event(id, text))
     }
@@ -273,7 +279,7 @@ export class Connection implements Peer, Seat, Caller {
       this.#deny(path)
       return
     }
-    this.#deadline.cancel()
+    this.#watch.admitted()
     this.#who = who
     this.#shared.hub.add(this)
     this.#shared.metrics.authenticated('ok', path)
@@ -307,18 +313,14 @@ export class Connection implements Peer, Seat, Caller {
   // Commands
 
   #wait(text: string): void {
-    this.#waiting.push(text)
-    this.#waitingBytes += text.length
-    if (this.#waiting.length > MAX_WAITING_MESSAGES || this.#waitingBytes > MAX_WAITING_BYTES) this.#end('overloaded')
+    if (!this.#inbox.add(text)) this.#end('overloaded')
   }
 
   /** What waited is executed in its order, unless one of it ends or holds the connection again. */
   #resume(): void {
     this.#phase = 'open'
-    const waiting = this.#waiting
-    this.#waiting = []
-    this.#waitingBytes = 0
-    for (const deliver of this.#heldEvents.splice(0)) deliver()
+    const waiting = this.#inbox.take()
+    this.#subscriptions.release()
     for (const text of waiting) {
       if (this.#isOpen()) this.#commands(text)
       else if (this.#isHeld()) this.#wait(text)
@@ -341,6 +343,7 @@ export class Connection implements Peer, Seat, Caller {
     }
     const { value } = parsed
     if (parsed.kind === 'forbidden') {
+      if (!this.#allows(value)) return
       this.reply(failure(isObject(value) ? value['id'] : null, commandError('invalid_format')))
       return
     }
@@ -348,16 +351,25 @@ export class Connection implements Peer, Seat, Caller {
       this.#command(value)
       return
     }
+    if (value.length === 0) this.#watch.admits()
     for (const message of value) this.#command(message)
+  }
+
+  #allows(message: unknown): boolean {
+    if (this.#watch.admits()) return true
+    const id = isObject(message) ? message['id'] : null
+    this.reply(failure(id, commandError('rate_limited', undefined, RATE_RETRY_MS)))
+    return false
   }
 
   #command(message: unknown): void {
     if (this.#phase === 'draining') {
+      if (!this.#allows(message)) return
       const id = isObject(message) ? message['id'] : null
       this.reply(failure(id, commandError('temporarily_unavailable', undefined, RECONNECT_SPREAD_MS)))
     } else if (this.#phase === 'held') {
       this.#wait(JSON.stringify(message))
-    } else if (this.#phase === 'open') {
+    } else if (this.#phase === 'open' && this.#allows(message)) {
       this.#shared.dispatch(this, message)
     }
   }
@@ -372,19 +384,17 @@ export class Connection implements Peer, Seat, Caller {
     const reason = after === undefined ? '' : JSON.stringify({ after_ms: after })
     this.#close = { name, reason }
     if (name === 'slowReader') this.#outbox.clear()
-    else this.#outbox.flush()
+    else this.#outbox.flushAll()
     this.#leave()
     this.#hangUp()
   }
 
   #leave(): void {
-    this.#deadline.cancel()
+    this.#watch.stop()
     if (this.#who !== null && this.#phase !== 'ending' && this.#phase !== 'closed') this.#shared.hub.remove(this)
     if (this.#phase !== 'closed') this.#phase = 'ending'
-    this.#waiting = []
-    this.#heldEvents = []
-    for (const stop of this.#subscriptions.values()) stop()
-    this.#subscriptions.clear()
+    this.#inbox.take()
+    this.#subscriptions.endAll()
   }
 
   #hangUp(): void {

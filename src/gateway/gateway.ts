@@ -20,18 +20,21 @@ import type { FlowCaps, Store } from '../store/store.ts'
 import type { App } from '../transport/transport.ts'
 import { adminHandlers } from './admin.ts'
 import { apiRoutes } from './api.ts'
+import { Backlog } from './backlog.ts'
 import { banHandlers } from './bans.ts'
 import { createIdentify } from './bearer.ts'
 import { Bus } from './bus.ts'
 import { Connection, type ConnectionOptions, type Shared } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import { createDispatch } from './dispatch.ts'
+import { Doorway, type DoorwayLimits } from './doorway.ts'
 import { healthRoutes } from './health.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { banned, createRouter, early, json, message } from './http.ts'
 import { Hub } from './hub.ts'
 import { loginRoutes } from './login.ts'
 import { metadataRoutes } from './metadata.ts'
-import { createMetrics } from './metrics.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
 import { onboardingRoutes, type SetUp } from './onboarding.ts'
 import { onboardingStepRoutes } from './onboarding-steps.ts'
 import { createOrigins, isLoopbackHost, type OriginOptions } from './origins.ts'
@@ -41,7 +44,14 @@ import { createResolve } from './proxies.ts'
 import { tokenRoutes } from './token.ts'
 
 export interface GatewayOptions {
+  /** What the public listener speaks. */
+  readonly scheme: 'http' | 'https'
   readonly connection: ConnectionOptions
+  readonly authTimeoutMs: number
+  readonly messagesPerSecond: number
+  readonly sockets: DoorwayLimits
+  /** Bytes that may wait for slow readers: for each, and for all together. */
+  readonly outbox: { readonly bytes: number; readonly total: number }
   readonly accessTokenMs: number
   readonly refreshTokenIdleMs: number
   readonly codeLifetimeMs: number
@@ -118,9 +128,17 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     parts.banned,
   )
   const identify = createIdentify(verifier, signedPaths, bans)
-  const resolve = createResolve(options.trustedProxies)
+  const resolve = createResolve(options.trustedProxies, options.scheme)
   const origins = createOrigins(options.origins)
-  const metrics = createMetrics(parts.registry, { sockets: () => hub.size, hashQueue: () => hasher.queued })
+  const backlog = new Backlog(options.outbox.total)
+  const metrics: Metrics = createMetrics(parts.registry, {
+    sockets: () => hub.size,
+    unauthenticated: () => doorway.waiting,
+    hashQueue: () => hasher.queued,
+    backlog: () => backlog.total,
+  })
+  const doorway = new Doorway(options.sockets, (why) => metrics.crowded(why))
+  const deadlines = new Deadlines(clock)
   const mayRedirect = createMayRedirect(
     createClientPages(clock, {
       fetchPrivate: options.fetchPrivate,
@@ -147,13 +165,23 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
       log,
       strict: options.strict,
     }),
-    deadlines: new Deadlines(clock),
+    deadlines,
+    watchers: {
+      clock,
+      deadlines,
+      doorway,
+      heartbeat: new Heartbeat(clock),
+      authTimeoutMs: options.authTimeoutMs,
+      messagesPerSecond: options.messagesPerSecond,
+    },
+    outboxes: { bytes: options.outbox.bytes, backlog, deadlines },
     metrics,
     log,
     options: options.connection,
   }
   const setUp: SetUp = {
     ...parts.setUp,
+    scheme: options.scheme,
     createOwner: (request) => createOwner(store, hasher, clock, options.codeLifetimeMs, request),
   }
   const http = createRouter({
@@ -231,6 +259,8 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
           return early(message(403, 'This origin may not open a socket.'))
         }
         if (draining) return early(json(503, { message: 'The server is restarting.' }, { 'retry-after': '5' }))
+        const crowded = doorway.refuse(caller.address, connections.size)
+        if (crowded !== null) return early(crowded)
         return (socket) => {
           const connection = new Connection(shared, socket, caller.address, leave)
           connections.add(connection)

@@ -8,12 +8,17 @@ export interface Metrics {
   login(outcome: 'ok' | 'refused'): void
   token(grant: 'authorization_code' | 'refresh_token', outcome: 'ok' | 'refused'): void
   http(status: number): void
+  /** A handshake found no room. */
+  crowded(why: string): void
   /** Prometheus text, and its content type. */
   read(): Promise<{ text: string; type: string }>
 }
 
 export interface Gauges {
   sockets(): number
+  unauthenticated(): number
+  /** Bytes that wait for slow readers. */
+  backlog(): number
   hashQueue(): number
 }
 
@@ -58,6 +63,28 @@ export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
       this.set(gauges.sockets())
     },
   })
+  const crowded = new Counter({
+    name: 'latchkey_sockets_refused_total',
+    help: 'Handshakes that found no room, by which bound was met.',
+    labelNames: ['bound'],
+    registers,
+  })
+  new Gauge({
+    name: 'latchkey_sockets_unauthenticated',
+    help: 'Open sockets that have not authenticated yet.',
+    registers,
+    collect() {
+      this.set(gauges.unauthenticated())
+    },
+  })
+  new Gauge({
+    name: 'latchkey_backlog_bytes',
+    help: 'Bytes that wait for peers which read slowly.',
+    registers,
+    collect() {
+      this.set(gauges.backlog())
+    },
+  })
   new Gauge({
     name: 'latchkey_hash_queue',
     help: 'Password checks that wait for their turn.',
@@ -75,6 +102,7 @@ export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
     login: (outcome) => logins.labels(outcome).inc(),
     token: (grant, outcome) => tokens.labels(grant, outcome).inc(),
     http: (status) => requests.labels(String(status)).inc(),
+    crowded: (why) => crowded.labels(why).inc(),
     read: async () => ({ text: await registry.metrics(), type: registry.contentType }),
   }
 }

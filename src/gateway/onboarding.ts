@@ -37,7 +37,7 @@ const hostName = (host: string): string =>
  * The owner is whoever is first on the machine itself: on the loopback address, under a loopback name, through no proxy,
  * and, in a browser, from this server's own page.
  */
-export const isOnTheMachine = (request: HttpRequest): boolean => {
+export const isOnTheMachine = (request: HttpRequest, scheme: 'http' | 'https'): boolean => {
   const host = request.header('host') ?? ''
   const name = hostName(host)
   const origin = request.header('origin')
@@ -46,7 +46,7 @@ export const isOnTheMachine = (request: HttpRequest): boolean => {
     isLoopback(request.address) &&
     (name === 'localhost' || isLoopback(name)) &&
     FORWARDING.every((header) => request.header(header) === undefined) &&
-    (origin === undefined || origin.toLowerCase() === `http://${host.toLowerCase()}`) &&
+    (origin === undefined || origin.toLowerCase() === `${scheme}://${host.toLowerCase()}`) &&
     (site === undefined || site === 'same-origin')
   )
 }
@@ -55,6 +55,8 @@ export const isOnTheMachine = (request: HttpRequest): boolean => {
 const CODE_TRIES = { points: 5, duration: 60 }
 
 export interface SetUp {
+  /** What the listener speaks. */
+  readonly scheme: 'http' | 'https'
   /** The set-up code; null once there is an owner. */
   readonly code: () => string | null
   /** Called when the owner was made. */
@@ -68,7 +70,7 @@ export const onboardingRoutes = (setUp: SetUp, users: Users, log: Log): readonly
   /** Null: this caller may make the owner. */
   const refuseCaller = async (request: HttpRequest, given: string | undefined): Promise<HttpResponse | null> => {
     if (given === undefined) {
-      return isOnTheMachine(request) ? null : message(403, 'Set-up code required', 'setup_code_required')
+      return isOnTheMachine(request, setUp.scheme) ? null : message(403, 'Set-up code required', 'setup_code_required')
     }
     const limited = await tries.consume('set-up code').then(
       () => null,

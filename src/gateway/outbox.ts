@@ -1,13 +1,20 @@
-/** What waits to be sent on one socket: written once a turn, several messages in one frame where the client asked for it. */
+/** What a socket is to be sent, gathered for one turn and then given to the transport; one frame where the client asked for it. */
 import type { Socket } from '../transport/transport.ts'
+import type { Backlog } from './backlog.ts'
+import type { Deadline, Deadlines } from './deadlines.ts'
 
+/** What all outboxes share. */
 export interface OutboxLimits {
-  /** Bytes that may wait, here and in the transport. */
+  /** Bytes that may wait for one reader, here and in the transport. */
   readonly bytes: number
-  /** Messages that may wait here (Home Assistant's bound). */
-  readonly messages: number
+  readonly backlog: Backlog
+  readonly deadlines: Deadlines
 }
 
+/** So many messages waiting are too many at once, and more than so many after a while (Home Assistant's bounds). */
+const MAX_MESSAGES = 4096
+const MANY_MESSAGES = 1024
+const MANY_FOR_MS = 10_000
 /** Messages in one frame at the most, so that no frame grows without end. */
 const MAX_COALESCED = 256
 
@@ -21,6 +28,7 @@ export class Outbox {
   #bytes = 0
   #scheduled = false
   #blocked = false
+  #check: Deadline | null = null
 
   /** `overflow` is called when the peer does not take what it is sent. */
   constructor(socket: Socket, limits: OutboxLimits, overflow: () => void) {
@@ -32,46 +40,76 @@ export class Outbox {
   add(text: string): void {
     this.#waiting.push(text)
     this.#bytes += text.length
-    const { bytes, messages } = this.#limits
-    if (this.#waiting.length > messages || this.#bytes + this.#socket.buffered > bytes) {
-      this.#overflow()
+    if (this.#waiting.length >= MAX_MESSAGES || this.#held() > this.#limits.bytes) {
+      this.overflow()
       return
     }
+    this.#watchCount()
+    if (this.#blocked) this.#limits.backlog.set(this, this.#held())
     if (this.#scheduled || this.#blocked) return
     this.#scheduled = true
     queueMicrotask(() => {
       this.#scheduled = false
-      if (!this.#blocked) this.flush()
+      this.#flush()
     })
+  }
+
+  /** The peer is too slow, or all of them together are. */
+  overflow(): void {
+    this.clear()
+    this.#overflow()
   }
 
   /** Forgets what was not sent. */
   clear(): void {
     this.#waiting = []
     this.#bytes = 0
+    this.#check?.cancel()
+    this.#check = null
+    this.#limits.backlog.set(this, 0)
   }
 
-  /** Gives everything to the transport, which holds it if the peer is slow. */
-  flush(): void {
-    const texts = this.#waiting
+  /** Gives everything to the transport, slow reader or not; for the end. */
+  flushAll(): void {
+    this.#flush(true)
     this.clear()
-    if (!this.coalesce) {
-      for (const text of texts) this.#send(text)
-      return
-    }
-    for (let i = 0; i < texts.length; i += MAX_COALESCED) {
-      const some = texts.slice(i, i + MAX_COALESCED)
-      this.#send(some.length === 1 ? some[0]! : `[${some.join(',')}]`)
-    }
   }
 
   /** The transport has room again. */
   drained(): void {
     this.#blocked = false
-    this.flush()
+    this.#flush()
   }
 
-  #send(text: string): void {
-    if (!this.#socket.send(text)) this.#blocked = true
+  #held(): number {
+    return this.#bytes + (this.#blocked ? this.#socket.buffered : 0)
+  }
+
+  /** Gives messages to the transport as long as it takes them, or all. */
+  #flush(all = false): void {
+    const texts = this.#waiting
+    const step = this.coalesce ? MAX_COALESCED : 1
+    let sent = 0
+    while (sent < texts.length && (all || !this.#blocked)) {
+      const some = texts.slice(sent, sent + step)
+      sent += some.length
+      this.#blocked = !this.#socket.send(some.length === 1 ? some[0]! : `[${some.join(',')}]`)
+    }
+    if (sent === 0) return
+    this.#waiting = texts.slice(sent)
+    this.#bytes = this.#waiting.reduce((sum, text) => sum + text.length, 0)
+    this.#limits.backlog.set(this, this.#blocked ? this.#held() : 0)
+  }
+
+  #watchCount(): void {
+    if (this.#waiting.length <= MANY_MESSAGES) {
+      this.#check?.cancel()
+      this.#check = null
+    } else {
+      this.#check ??= this.#limits.deadlines.add(MANY_FOR_MS, () => {
+        this.#check = null
+        if (this.#waiting.length >= MANY_MESSAGES) this.overflow()
+      })
+    }
   }
 }

@@ -16,14 +16,14 @@ export interface Caller {
 /** Null where there are forwarding headers that are not to be believed. */
 export type Resolve = (peer: string, header: (name: string) => string | undefined) => Caller | null
 
-/** `trusted`: CIDRs and addresses of proxies. */
-export const createResolve = (trusted: readonly string[]): Resolve => {
+/** `trusted`: CIDRs and addresses of proxies. `spoken`: what this server's own listener speaks. */
+export const createResolve = (trusted: readonly string[], spoken: 'http' | 'https'): Resolve => {
   const isTrusted = inRanges(trusted)
 
   return (peer, header) => {
     const viaProxy = isAddress(peer) && isTrusted(peer)
     const forwarded = header('x-forwarded-for')
-    if (forwarded === undefined) return { address: peer, viaProxy, scheme: 'http', host: header('host') ?? '' }
+    if (forwarded === undefined) return { address: peer, viaProxy, scheme: spoken, host: header('host') ?? '' }
     if (!viaProxy) return null
     const addresses = forwarded.split(',').map((address) => address.trim())
     if (!addresses.every(isAddress)) return null
@@ -38,7 +38,7 @@ export const createResolve = (trusted: readonly string[]): Resolve => {
     const host = header('x-forwarded-host') ?? header('host') ?? ''
     // Sent twice, it arrives as a list; empty, it says nothing.
     if (header('x-forwarded-host') !== undefined && (host === '' || host.includes(','))) return null
-    const scheme = (protocols[protocols.length === 1 ? 0 : at] ?? 'http').trim().toLowerCase()
+    const scheme = (protocols[protocols.length === 1 ? 0 : at] ?? spoken).trim().toLowerCase()
     return { address: canonicalAddress(addresses[at]!), viaProxy, scheme, host }
   }
 }

@@ -24,6 +24,7 @@ export const errors = {
   invalid_current_password: 'Invalid current password',
   overloaded: 'Too many password checks are waiting.',
   temporarily_unavailable: 'Temporarily unavailable.',
+  rate_limited: 'Too many messages.',
 } as const
 
 export type ErrorCode = keyof typeof errors
@@ -70,6 +71,7 @@ export const closes = {
   notAuthenticated: { code: 4202, next: 'refresh', doc: 'The access token was refused; follows `auth_invalid`.' },
   malformed: { code: 4300, next: 'stop', doc: 'The message was not JSON, or not an `auth` message where one was due.' },
   banned: { code: 4301, next: 'stop', doc: 'Too many failed logins from this address; the reason holds `after_ms`.' },
+  tooMany: { code: 4302, next: 'stop', doc: 'More messages, or pings, than a socket may send.' },
   unsupportedData: { code: 1003, next: 'stop', doc: 'A binary message before authentication.' },
   tooBig: { code: 1009, next: 'stop', doc: 'The message was larger than the server takes.' },
 } as const

@@ -1,4 +1,5 @@
 /** The network's edge: what a transport gives to the gateway, and what it is given. It knows no protocol of ours. */
+import type { TlsFiles } from './tls.ts'
 
 export interface HttpRequest {
   readonly method: string
@@ -31,6 +32,8 @@ export interface Socket {
   readonly address: string
   /** Sends a text message. False: more is buffered than the peer takes; `drained` will be called. */
   send(text: string): boolean
+  /** Sends an empty ping frame. */
+  ping(): void
   /** Sends a close frame after what was sent; the peer has some seconds to answer it. `reason`: at most 123 bytes. */
   close(code: number, reason: string): void
   /** Ends the TCP connection now. */
@@ -43,6 +46,9 @@ export interface Socket {
 export interface Peer {
   /** `data` is only valid during the call. */
   message(data: Uint8Array, binary: boolean): void
+  /** A ping came, and was answered by the transport. */
+  pinged(): void
+  ponged(): void
   drained(): void
   closed(code: number): void
 }
@@ -61,6 +67,13 @@ export interface Limits {
 export interface Listening {
   readonly host: string
   readonly port: number
+  /**
+   * Reads the certificate and its key anew: later connections get them, those that are open stay as they are.
+   * Rejects with `TlsRefused` where they are not good; the former go on then. Nothing happens without TLS.
+   */
+  renewTls(): Promise<void>
+  /** Accepts no connections for the time being, or accepts them again; those that are open stay. */
+  pause(paused: boolean): Promise<void>
   /** Stops accepting connections; those that are open stay. Resolves when the last of them has ended. */
   stop(): Promise<void>
   /** Ends what is still open and resolves when all is gone. */
@@ -70,6 +83,6 @@ export interface Listening {
 export interface Transport {
   /** For the start line. */
   readonly name: string
-  /** Rejects where the address cannot be had; `code` is then the system's, as `EADDRINUSE`. */
-  listen(host: string, port: number, limits: Limits, app: App): Promise<Listening>
+  /** Rejects where the address cannot be had (`code` is then the system's, as `EADDRINUSE`), or with `TlsRefused`. */
+  listen(host: string, port: number, limits: Limits, app: App, tls?: TlsFiles | null): Promise<Listening>
 }

@@ -6,9 +6,12 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
 /** The library, with what its types leave out. */
-export type Uws = Omit<typeof uws, 'App'> & {
-  App(): uws.TemplatedApp & { close(): void }
+export type Uws = Omit<typeof uws, 'App' | 'SSLApp'> & {
+  App(): UwsApp
+  SSLApp(options: uws.AppOptions): UwsApp
 }
+
+export type UwsApp = uws.TemplatedApp & { close(): void }
 
 export type Loaded = { readonly uws: Uws } | { readonly missing: string }
 

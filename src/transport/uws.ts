@@ -3,11 +3,12 @@
 import type * as uws from 'uWebSockets.js'
 import { STATUS_CODES } from 'node:http'
 import { type AddressInfo, createServer, SocketAddress } from 'node:net'
-import { ambiguousBody, ambiguousHead, internalError, tooLarge, tooManyHeaders } from './answers.ts'
+import { internalError, tooLarge } from './answers.ts'
+import { type Head, isRefusal, readHead } from './head.ts'
+import { readTls, type TlsFiles } from './tls.ts'
 import type { App, HttpRequest, HttpResponse, Limits, Listening, Peer, Socket, Transport } from './transport.ts'
-import type { Uws } from './uws-load.ts'
+import type { Uws, UwsApp } from './uws-load.ts'
 
-const MAX_HEADERS = 100
 /** uWebSockets.js drops what does not fit: the gateway's own bound on a socket's queue must be met first. */
 const MAX_BACKPRESSURE = 64 * 1024 * 1024
 /** `drained` is told when no more than this is buffered. */
@@ -53,6 +54,10 @@ class UwsSocket implements Socket {
     return sent === 1
   }
 
+  ping(): void {
+    if (this.#open) this.#socket.ping()
+  }
+
   close(code: number, reason: string): void {
     if (this.#open) this.#socket.end(code, reason)
   }
@@ -66,28 +71,6 @@ class UwsSocket implements Socket {
     this.#open = false
   }
 }
-
-/** The headers by name, or the answer to a head that decides nothing. */
-const readHead = (request: uws.HttpRequest): ReadonlyMap<string, string> | HttpResponse => {
-  const headers = new Map<string, string>()
-  let count = 0
-  let refused: HttpResponse | null = null
-  request.forEach((name, value) => {
-    count++
-    const before = headers.get(name)
-    if (before !== undefined && (name === 'host' || name === 'content-length')) refused = ambiguousHead(name)
-    headers.set(name, before === undefined ? value : `${before}, ${value}`)
-  })
-  if (count > MAX_HEADERS) return tooManyHeaders
-  // The library takes any transfer encoding as chunked, and prefers it to a length.
-  const encoding = headers.get('transfer-encoding')
-  if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || headers.has('content-length'))) {
-    return ambiguousBody
-  }
-  return refused ?? headers
-}
-
-const isResponse = (head: ReadonlyMap<string, string> | HttpResponse): head is HttpResponse => 'status' in head
 
 const write = (
   response: uws.HttpResponse,
@@ -136,7 +119,7 @@ class Server {
   http(response: uws.HttpResponse, request: uws.HttpRequest): void {
     const method = request.getCaseSensitiveMethod()
     const withBody = method !== 'HEAD'
-    const head = readHead(request)
+    const head = readHead((visit) => request.forEach(visit))
     let open = true
     this.#requests++
     const end = (): void => {
@@ -151,7 +134,7 @@ class Server {
       write(response, given, withBody, close)
       end()
     }
-    if (isResponse(head)) {
+    if (isRefusal(head)) {
       answer(head, true)
       return
     }
@@ -174,12 +157,7 @@ class Server {
     return this.#app.http(request)
   }
 
-  #readBody(
-    response: uws.HttpResponse,
-    head: ReadonlyMap<string, string>,
-    done: (body: Uint8Array) => void,
-    refuse: () => void,
-  ): void {
+  #readBody(response: uws.HttpResponse, head: Head, done: (body: Uint8Array) => void, refuse: () => void): void {
     const declared = head.get('content-length')
     if (declared === undefined && !head.has('transfer-encoding')) {
       done(new Uint8Array())
@@ -205,9 +183,9 @@ class Server {
   }
 
   upgrade(response: uws.HttpResponse, request: uws.HttpRequest, context: uws.us_socket_context_t): void {
-    const head = readHead(request)
+    const head = readHead((visit) => request.forEach(visit))
     const address = addressOf(response.getRemoteAddress())
-    const taken = isResponse(head)
+    const taken = isRefusal(head)
       ? head
       : this.#app.upgrade({ header: (name) => head.get(name), path: request.getUrl(), address })
     if (typeof taken !== 'function') {
@@ -220,7 +198,9 @@ class Server {
   }
 
   readonly behavior: uws.WebSocketBehavior<Seat> = {
+    // The gateway asks silent peers itself.
     idleTimeout: 0,
+    sendPingsAutomatically: false,
     maxBackpressure: MAX_BACKPRESSURE,
     upgrade: (response, request, context) => this.upgrade(response, request, context),
     open: (socket) => {
@@ -230,6 +210,8 @@ class Server {
       seat.peer = seat.accept(seat.socket)
     },
     message: (socket, message, binary) => socket.getUserData().peer?.message(new Uint8Array(message), binary),
+    ping: (socket) => socket.getUserData().peer?.pinged(),
+    pong: (socket) => socket.getUserData().peer?.ponged(),
     drain: (socket) => {
       if (socket.getBufferedAmount() <= LOW_WATER) socket.getUserData().peer?.drained()
     },
@@ -259,42 +241,82 @@ const probe = (host: string, port: number): Promise<number> =>
     })
   })
 
+/** An app with its routes, listening. */
+interface Bound {
+  readonly native: UwsApp
+  /** Null while it is paused. */
+  socket: uws.us_listen_socket | null
+}
+
+const bind = (native: UwsApp, host: string, port: number): Promise<uws.us_listen_socket> =>
+  new Promise((resolve, reject) => {
+    native.listen(host, port, (socket) => {
+      if (socket !== false) resolve(socket)
+      else {
+        const facts = { code: 'EADDRINUSE', address: host, port }
+        reject(Object.assign(new Error(`${host}:${port} is in use`), facts))
+      }
+    })
+  })
+
 const listen = async (
-  { App: createApp, us_listen_socket_close: stopListening, us_socket_local_port: portOf }: Uws,
+  { App, SSLApp, us_listen_socket_close: unlisten, us_socket_local_port: portOf }: Uws,
   host: string,
-  port: number,
+  wanted: number,
   limits: Limits,
   app: App,
   onFault: (error: unknown) => void,
+  files: TlsFiles | null,
 ): Promise<Listening> => {
   const server = new Server(app, limits, onFault)
-  const native = createApp()
-  native.ws<Seat>('/*', { ...server.behavior, maxPayloadLength: limits.maxMessage })
-  native.any('/*', (response, request) => server.http(response, request))
-  const free = await probe(host, port)
-  const listening = await new Promise<uws.us_listen_socket | false>((resolve) => {
-    native.listen(host, free, resolve)
-  })
-  if (listening === false) {
-    throw Object.assign(new Error(`${host}:${free} is in use`), { code: 'EADDRINUSE', address: host, port: free })
+  const create = (): UwsApp => {
+    // The library reads the files by itself and says nothing of what is wrong with them: looked at before.
+    if (files !== null) readTls(files)
+    const native = files === null ? App() : SSLApp({ cert_file_name: files.cert, key_file_name: files.key })
+    native.ws<Seat>('/*', { ...server.behavior, maxPayloadLength: limits.maxMessage })
+    native.any('/*', (response, request) => server.http(response, request))
+    return native
   }
-  const bound = portOf(listening)
+  const first = create()
+  let bound: Bound = { native: first, socket: await bind(first, host, await probe(host, wanted)) }
+  const port = portOf(bound.socket!)
+  /** Apps of former certificates: their connections are still open. */
+  const former: UwsApp[] = []
+
+  const silence = ({ socket }: Bound): void => {
+    if (socket !== null) unlisten(socket)
+  }
   let ended: Promise<void> | null = null
   const stop = (): Promise<void> => {
     if (ended === null) {
-      stopListening(listening)
+      silence(bound)
+      bound.socket = null
       ended = server.idle()
     }
     return ended
   }
   return {
     host,
-    port: bound,
+    port,
+    renewTls: async () => {
+      if (files === null || ended !== null) return
+      const native = create()
+      // Both share the port for a moment, so that no connection finds it closed.
+      const socket = bound.socket === null ? null : await bind(native, host, port)
+      former.push(bound.native)
+      silence(bound)
+      bound = { native, socket }
+    },
+    pause: async (paused) => {
+      if (ended !== null || paused === (bound.socket === null)) return
+      silence(bound)
+      bound.socket = paused ? null : await bind(bound.native, host, port)
+    },
     stop,
     close: async () => {
       const done = stop()
       server.terminate()
-      native.close()
+      for (const native of [...former, bound.native]) native.close()
       await done
     },
   }
@@ -306,6 +328,6 @@ export const uwsTransport = (uws: Uws, onFault: (error: unknown) => void): Trans
   uws._cfg('silent')
   return {
     name: 'uWebSockets.js',
-    listen: (host, port, limits, app) => listen(uws, host, port, limits, app, onFault),
+    listen: (host, port, limits, app, tls = null) => listen(uws, host, port, limits, app, onFault, tls),
   }
 }

@@ -1,24 +1,21 @@
 /** The transport that is always there: node:http and the ws library. */
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer as createPlainServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type {
-  App,
-  Handshake,
-  HttpRequest,
-  HttpResponse,
-  Limits,
-  Listening,
-  Peer,
-  Socket,
-  Transport,
-} from './transport.ts'
+import { internalError, tooLarge } from './answers.ts'
+import { type Head, isRefusal, MAX_HEADERS, readHead } from './head.ts'
+import { readTls, type TlsFiles } from './tls.ts'
+import type { App, HttpRequest, HttpResponse, Limits, Listening, Peer, Socket, Transport } from './transport.ts'
 
 /** A request's head must be there after this long, the whole request after that. */
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 15_000
-const MAX_HEADERS = 100
+/** A connection without a WebSocket on which nothing moves for this long, as when nobody reads the answer, is cut. */
+const IDLE_TIMEOUT_MS = 30_000
+/** A client's part of a TLS handshake must be there after this long. */
+const TLS = { minVersion: 'TLSv1.2', handshakeTimeout: HEADERS_TIMEOUT_MS } as const
 const MAX_HEADER_BYTES = 16 * 1024
 /** ws answers a message in more pieces than these with close 1008. */
 const MAX_FRAGMENTS = 64
@@ -31,28 +28,10 @@ const addressOf = (request: IncomingMessage): string => {
   return address.startsWith('::ffff:') ? address.slice(7) : address
 }
 
-const headerOf =
-  (request: IncomingMessage) =>
-  (name: string): string | undefined => {
-    const value = request.headers[name]
-    return Array.isArray(value) ? value.join(', ') : value
-  }
-
-/** A head that is ambiguous decides nothing: refused before any handler sees it. Null: all is well. */
-const refuseHead = (request: IncomingMessage): HttpResponse | null => {
-  const { rawHeaders } = request
-  let hosts = 0
-  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === 'host') hosts++
-  // Node drops headers above its cap in silence: one that counts could be among them.
-  if (rawHeaders.length / 2 > MAX_HEADERS) return plain(431, 'Too many headers.')
-  return hosts > 1 ? plain(400, 'More than one Host header.') : null
-}
-
-const plain = (status: number, message: string): HttpResponse => ({
-  status,
-  headers: { 'content-type': 'application/json' },
-  body: JSON.stringify({ message }),
-})
+const headOf = ({ rawHeaders }: IncomingMessage): Head | HttpResponse =>
+  readHead((visit) => {
+    for (let i = 0; i < rawHeaders.length; i += 2) visit(rawHeaders[i]!.toLowerCase(), rawHeaders[i + 1]!)
+  })
 
 const partsOf = (request: IncomingMessage): { path: string; query: string } => {
   const url = request.url ?? '/'
@@ -89,21 +68,22 @@ const serveHttp = async (
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> => {
-  const refused = refuseHead(request)
-  if (refused !== null) {
-    respond(response, refused)
+  const head = headOf(request)
+  if (isRefusal(head)) {
+    response.setHeader('connection', 'close')
+    respond(response, head)
     return
   }
   const body = await readBody(request, limits.maxMessage)
   if (body === null) {
     response.setHeader('connection', 'close')
-    respond(response, plain(413, `The body must not be larger than ${limits.maxMessage} bytes.`))
+    respond(response, tooLarge(limits.maxMessage))
     return
   }
   const query: HttpRequest = {
     method: request.method ?? '',
     ...partsOf(request),
-    header: headerOf(request),
+    header: (name) => head.get(name),
     address: addressOf(request),
     body,
   }
@@ -138,6 +118,10 @@ class WsSocket implements Socket {
     return !this.#tcp.writableNeedDrain
   }
 
+  ping(): void {
+    if (!this.#closing && this.#socket.readyState === this.#socket.OPEN) this.#socket.ping()
+  }
+
   close(code: number, reason: string): void {
     if (this.#closing) return
     this.#closing = true
@@ -156,6 +140,12 @@ const attach = (socket: WebSocket, tcp: Duplex, address: string, accept: (socket
   socket.on('message', (data: Buffer, binary: boolean) => {
     if (!closed) peer.message(data, binary)
   })
+  socket.on('ping', () => {
+    if (!closed) peer.pinged()
+  })
+  socket.on('pong', () => {
+    if (!closed) peer.ponged()
+  })
   // ws sends the close frame that fits the fault (1002, 1007, 1008, 1009) by itself, then `close` follows.
   socket.on('error', () => undefined)
   tcp.on('drain', () => {
@@ -173,15 +163,19 @@ const listen = (
   limits: Limits,
   app: App,
   onFault: (error: unknown) => void,
+  files: TlsFiles | null,
 ): Promise<Listening> => {
-  const server = createServer({
+  const options = {
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionsCheckingInterval: 1000,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // A repeated Host is answered by `refuseHead`, with the others' shape.
+    // A repeated Host is answered by `readHead`, with the others' shape.
     requireHostHeader: true,
-  })
+  }
+  const tls = files === null ? null : createTlsServer({ ...options, ...TLS, ...readTls(files) })
+  const server = tls ?? createPlainServer(options)
+  server.setTimeout(IDLE_TIMEOUT_MS)
   // One more than is served, so that a cut list is seen.
   server.maxHeadersCount = MAX_HEADERS + 1
   const sockets = new WebSocketServer({
@@ -198,20 +192,23 @@ const listen = (
   server.on('request', (request, response) => {
     serveHttp(app, limits, request, response).catch((error: unknown) => {
       onFault(error)
-      if (!response.headersSent) respond(response, plain(500, 'Internal error.'))
+      if (!response.headersSent) respond(response, internalError)
       else response.destroy()
     })
   })
 
   server.on('upgrade', (request, tcp, head) => {
     tcp.on('error', () => tcp.destroy())
-    const handshake: Handshake = { header: headerOf(request), path: partsOf(request).path, address: addressOf(request) }
-    const taken = refuseHead(request) ?? app.upgrade(handshake)
+    const address = addressOf(request)
+    const headers = headOf(request)
+    const taken = isRefusal(headers)
+      ? headers
+      : app.upgrade({ header: (name) => headers.get(name), path: partsOf(request).path, address })
     if (typeof taken !== 'function') {
       refuseUpgrade(tcp, taken)
       return
     }
-    sockets.handleUpgrade(request, tcp, head, (socket) => attach(socket, tcp, handshake.address, taken))
+    sockets.handleUpgrade(request, tcp, head, (socket) => attach(socket, tcp, address, taken))
   })
 
   return new Promise((resolve, reject) => {
@@ -228,6 +225,13 @@ const listen = (
       resolve({
         host,
         port: bound,
+        renewTls: async () => {
+          if (files !== null) tls!.setSecureContext({ ...TLS, ...readTls(files) })
+        },
+        pause: async (paused) => {
+          // 0 would mean no bound on Node 20; the one that may still come is the check that there is room again.
+          server.maxConnections = paused ? 1 : Number.POSITIVE_INFINITY
+        },
         stop,
         close: () => {
           for (const socket of sockets.clients) socket.terminate()
@@ -242,5 +246,5 @@ const listen = (
 /** `onFault` hears what went wrong inside a handler: a bug, never a peer's mistake. */
 export const wsTransport = (onFault: (error: unknown) => void): Transport => ({
   name: 'ws',
-  listen: (host, port, limits, app) => listen(host, port, limits, app, onFault),
+  listen: async (host, port, limits, app, tls = null) => listen(host, port, limits, app, onFault, tls),
 })

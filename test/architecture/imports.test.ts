@@ -34,11 +34,12 @@ const table: Readonly<Record<string, { ours: readonly string[]; packages: readon
   'clock.ts': { ours: [], packages: [], node: false },
   'log.ts': { ours: [], packages: ['pino', 'pino-pretty'], node: false },
   'config.ts': { ours: ['auth/address.ts'], packages: ['zod'], node: true },
+  'descriptors.ts': { ours: ['clock.ts', 'log.ts'], packages: [], node: true },
   'datadir.ts': { ours: ['auth/secrets.ts', 'store/store.ts'], packages: [], node: true },
 }
 
 /** These put things together and may import everything. */
-const roots = new Set(['main.ts', 'index.ts', 'cli'])
+const roots = new Set(['main.ts', 'options.ts', 'index.ts', 'cli'])
 
 /** Only here may a driver be named. */
 const drivers = ['store/sqlite.ts', 'transport/ws.ts', 'transport/uws.ts']

@@ -1,0 +1,55 @@
+/** A configuration as the gateway wants it: numbers, lists and rules without their keys. */
+import { totalmem } from 'node:os'
+import { getHeapStatistics } from 'node:v8'
+import { isLoopback } from './auth/address.ts'
+import type { Config } from './config.ts'
+import type { GatewayOptions } from './gateway/gateway.ts'
+
+/** Bytes for all slow readers together: a quarter of what the process may have, and no more than 1 GiB. */
+const backlogLimit = (wanted: Config['limits.outbox_total']): number => {
+  if (wanted !== 'auto') return wanted
+  // 0 or a number beyond all memory: no bound is set from outside.
+  const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY
+  return Math.min(1024 ** 3, getHeapStatistics().heap_size_limit / 4, totalmem() / 4, constrained / 4)
+}
+
+/** `sockets`: how many sockets the process has descriptors for. */
+export const gatewayOptions = (
+  config: Config,
+  { sockets, strict }: { readonly sockets: number; readonly strict: boolean },
+): GatewayOptions => ({
+  scheme: config['server.tls.cert'] === undefined ? 'http' : 'https',
+  connection: {
+    haVersion: config['home_assistant.version'],
+    plainClose: config['home_assistant.plain_close'],
+    messageBeforeAuth: config['limits.message_before_auth'],
+  },
+  authTimeoutMs: config['limits.auth_timeout'],
+  messagesPerSecond: config['limits.messages_per_second'],
+  sockets: {
+    total: config['limits.unauthenticated_sockets.total'],
+    perAddress: config['limits.unauthenticated_sockets.per_address'],
+    sockets,
+  },
+  outbox: { bytes: config['limits.outbox'], total: backlogLimit(config['limits.outbox_total']) },
+  accessTokenMs: config['tokens.access_token_lifetime'],
+  refreshTokenIdleMs: config['tokens.refresh_token_idle'],
+  codeLifetimeMs: config['tokens.authorization_code_lifetime'],
+  flowLifetimeMs: config['limits.login_flows.lifetime'],
+  flowCaps: { total: config['limits.login_flows.total'], perAddress: config['limits.login_flows.per_address'] },
+  trustedProxies: config['server.trusted_proxies'],
+  origins: {
+    externalUrl: config['server.external_url'] ?? null,
+    allowedOrigins: config['server.allowed_origins'],
+    trustedHosts: config['security.trusted_hosts'],
+    onLoopback: config['server.host'] === 'localhost' || isLoopback(config['server.host']),
+  },
+  strictOrigins: config['server.strict_origins'],
+  bans: {
+    failures: config['security.bans.failures'],
+    withinMs: config['security.bans.within'],
+    forMs: config['security.bans.for'],
+  },
+  fetchPrivate: config['clients.fetch_private'],
+  strict,
+})

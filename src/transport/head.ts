@@ -1,0 +1,29 @@
+/** The head of a request, read alike by every transport: the headers by name, or the answer to a head that decides nothing. */
+import { ambiguousBody, ambiguousHead, tooManyHeaders } from './answers.ts'
+import type { HttpResponse } from './transport.ts'
+
+export const MAX_HEADERS = 100
+
+export type Head = ReadonlyMap<string, string>
+
+/** `each` calls with every header in its order, by lower-case name. */
+export const readHead = (each: (visit: (name: string, value: string) => void) => void): Head | HttpResponse => {
+  const headers = new Map<string, string>()
+  let count = 0
+  let refused: HttpResponse | null = null
+  each((name, value) => {
+    count++
+    const before = headers.get(name)
+    if (before !== undefined && (name === 'host' || name === 'content-length')) refused = ambiguousHead(name)
+    headers.set(name, before === undefined ? value : `${before}, ${value}`)
+  })
+  if (count > MAX_HEADERS) return tooManyHeaders
+  // One library takes any transfer encoding as chunked, and prefers it to a length.
+  const encoding = headers.get('transfer-encoding')
+  if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || headers.has('content-length'))) {
+    return ambiguousBody
+  }
+  return refused ?? headers
+}
+
+export const isRefusal = (head: Head | HttpResponse): head is HttpResponse => 'status' in head
