@@ -18,7 +18,7 @@ import {
   failure,
   MAX_TOKEN_LENGTH,
 } from '../protocol/frames.ts'
-import { isObject, parseJson } from '../protocol/json.ts'
+import { idOf, parseJson } from '../protocol/json.ts'
 import type { Peer, Socket } from '../transport/transport.ts'
 import type { Deadlines } from './deadlines.ts'
 import { type Caller, type Dispatch, mayUse } from './dispatch.ts'
@@ -322,17 +322,14 @@ export class Connection implements Peer, Seat, Caller {
     const waiting = this.#inbox.take()
     this.#subscriptions.release()
     for (const text of waiting) {
-      if (this.#isOpen()) this.#commands(text)
-      else if (this.#isHeld()) this.#wait(text)
+      if (this.#is('open')) this.#commands(text)
+      else if (this.#is('held')) this.#wait(text)
     }
   }
 
   // A call may have changed the phase: asked anew, so that the compiler does not believe an older answer.
-  #isOpen(): boolean {
-    return this.#phase === 'open'
-  }
-  #isHeld(): boolean {
-    return this.#phase === 'held'
+  #is(phase: Phase): boolean {
+    return this.#phase === phase
   }
 
   #commands(text: string): void {
@@ -344,7 +341,7 @@ export class Connection implements Peer, Seat, Caller {
     const { value } = parsed
     if (parsed.kind === 'forbidden') {
       if (!this.#allows(value)) return
-      this.reply(failure(isObject(value) ? value['id'] : null, commandError('invalid_format')))
+      this.reply(failure(idOf(value), commandError('invalid_format')))
       return
     }
     if (!Array.isArray(value)) {
@@ -357,16 +354,14 @@ export class Connection implements Peer, Seat, Caller {
 
   #allows(message: unknown): boolean {
     if (this.#watch.admits()) return true
-    const id = isObject(message) ? message['id'] : null
-    this.reply(failure(id, commandError('rate_limited', undefined, RATE_RETRY_MS)))
+    this.reply(failure(idOf(message), commandError('rate_limited', undefined, RATE_RETRY_MS)))
     return false
   }
 
   #command(message: unknown): void {
     if (this.#phase === 'draining') {
       if (!this.#allows(message)) return
-      const id = isObject(message) ? message['id'] : null
-      this.reply(failure(id, commandError('temporarily_unavailable', undefined, RECONNECT_SPREAD_MS)))
+      this.reply(failure(idOf(message), commandError('temporarily_unavailable', undefined, RECONNECT_SPREAD_MS)))
     } else if (this.#phase === 'held') {
       this.#wait(JSON.stringify(message))
     } else if (this.#phase === 'open' && this.#allows(message)) {

@@ -59,3 +59,6 @@ export const parseJson = (text: string): Parsed => {
 /** True for a JSON object, not for an array or null. */
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === 'object' && !Array.isArray(value)
+
+/** What a message has as its id, whatever that is; null where it has none. */
+export const idOf = (message: unknown): unknown => (isObject(message) ? (message['id'] ?? null) : null)

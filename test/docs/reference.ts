@@ -81,6 +81,7 @@ const general: readonly ErrorCode[] = [
   'unauthorized',
   'unknown_error',
   'temporarily_unavailable',
+  'rate_limited',
 ]
 
 export const commandReference = (): string => {
