@@ -344,12 +344,8 @@ export class Connection implements Peer, Seat, Caller {
       this.reply(failure(idOf(value), commandError('invalid_format')))
       return
     }
-    if (!Array.isArray(value)) {
-      this.#command(value)
-      return
-    }
-    if (value.length === 0) this.#watch.admits()
-    for (const message of value) this.#command(message)
+    if (Array.isArray(value) && value.length === 0) this.#watch.admits()
+    for (const message of Array.isArray(value) ? value : [value]) this.#command(message)
   }
 
   #allows(message: unknown): boolean {
