@@ -35,24 +35,35 @@ const bearer = async (url: string, accessToken: string, headers: Record<string, 
 describe('a session that was not used for its idle time', () => {
   const LONG = { 'tokens.access_token_lifetime': '1d', 'tokens.refresh_token_idle': '1h' }
 
-  test('refreshes no more, although nothing has removed it yet', async () => {
-    const { url, clock } = await rig()
+  /** Past its end, and not removed yet: what has expired is looked for once a minute, last at the sixtieth second. */
+  const overButThere = async () => {
+    const { url, clock } = await rig({ ...LONG, 'tokens.refresh_token_idle': '100s' })
     const tokens = await session(url)
-    clock.move(90 * DAY - 60_000)
-    expect((await refresh(url, tokens))[0]).toBe(200)
-    // Its use moved the end: it would have been over at this moment.
-    clock.move(90 * DAY - 60_000)
-    expect((await refresh(url, tokens))[0]).toBe(200)
-    clock.move(90 * DAY)
+    clock.move(60_001)
+    expect(await bearer(url, tokens.access_token)).toBe(200)
+    clock.move(40_500)
+    return { url, tokens }
+  }
+
+  test('refreshes no more, although nothing has removed it yet', async () => {
+    const { url, tokens } = await overButThere()
     expect(await refresh(url, tokens)).toEqual([400, { error: 'invalid_grant' }])
   })
 
   test('takes its access tokens with it, those that were seen before too', async () => {
-    const { url, clock } = await rig(LONG)
-    const tokens = await session(url)
-    expect(await bearer(url, tokens.access_token)).toBe(200)
-    clock.move(3_600_000)
+    const { url, tokens } = await overButThere()
     expect(await bearer(url, tokens.access_token)).toBe(401)
+  })
+
+  test('is over after ninety days, counted from its last use', async () => {
+    const { url, clock } = await rig()
+    const tokens = await session(url)
+    clock.move(90 * DAY - 60_000)
+    expect((await refresh(url, tokens))[0]).toBe(200)
+    clock.move(90 * DAY - 60_000)
+    expect((await refresh(url, tokens))[0]).toBe(200)
+    clock.move(90 * DAY)
+    expect(await refresh(url, tokens)).toEqual([400, { error: 'invalid_grant' }])
   })
 
   test('lives on where it was used meanwhile', async () => {
