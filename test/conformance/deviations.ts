@@ -87,4 +87,14 @@ export const deviations = {
     latchkey: 'all other sessions of the user end',
     reason: 'Who changes a password wants whoever knew the old one out.',
   },
+  metadata: {
+    homeAssistant: 'relative addresses, no issuer',
+    latchkey: 'absolute addresses, an issuer, and all that works',
+    reason: 'RFC 8414 wants them; so do newer versions of Home Assistant.',
+  },
+  'steps that fail': {
+    homeAssistant: 'the step counts as done',
+    latchkey: 'the step stays open',
+    reason: 'A mistake can be put right.',
+  },
 } as const satisfies Record<string, Deviation>

@@ -17,6 +17,18 @@ describeServers('providers and login flow', (server) => {
     expect(headers['content-type']).toBe('application/json')
   })
 
+  test('1: the metadata of the authorization server', async () => {
+    const { status, json } = await server().ask('GET', '/.well-known/oauth-authorization-server')
+    const base = server().differs('metadata', '', server().url)
+    expect(status).toBe(200)
+    expect(json).toMatchObject({
+      authorization_endpoint: `${base}/auth/authorize`,
+      token_endpoint: `${base}/auth/token`,
+      revocation_endpoint: `${base}/auth/revoke`,
+      response_types_supported: ['code'],
+    })
+  })
+
   test('7: flows cannot be listed', async () => {
     expect((await server().ask('GET', '/auth/login_flow')).status).toBe(405)
   })

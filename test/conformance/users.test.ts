@@ -1,6 +1,6 @@
 /** Cases 155 to 174: the commands about other people's accounts. */
 import { expect, test } from 'vitest'
-import { type Commands, describeServers } from './server.ts'
+import { CLIENT, type Commands, describeServers, REDIRECT } from './server.ts'
 
 interface User {
   readonly id: string
@@ -307,8 +307,52 @@ describeServers('set-up', (server) => {
     })
   })
 
-  test('209: the steps', async () => {
+  test('209: the steps, in their order', async () => {
     const { json } = await server().ask('GET', '/api/onboarding')
-    expect((json as unknown[])[0]).toEqual({ step: 'user', done: true })
+    const steps = (json as { step: string }[]).map(({ step }) => step)
+    expect(steps).toEqual(['user', 'core_config', 'analytics', 'integration'])
+    expect((json as { done: boolean }[])[0]!.done).toBe(true)
+  })
+
+  test('215: the installation type is told nobody once a step is done', async () => {
+    expect((await server().ask('GET', '/api/onboarding/installation_type')).status).toBe(401)
+  })
+
+  test('212, 213: the last step gives a code to the client that is set up, once', async () => {
+    const headers = { authorization: `Bearer ${(await server().session()).access_token}` }
+    const integration = (json: unknown, more: object = { headers }) =>
+      server().ask('POST', '/api/onboarding/integration', { json, ...more })
+    const good = { client_id: CLIENT, redirect_uri: REDIRECT }
+    expect((await integration(good, {})).status).toBe(401)
+    expect((await integration({ client_id: CLIENT })).status).toBe(400)
+    if (!server().differs('steps that fail', true, false)) {
+      const bad = await integration({ ...good, redirect_uri: 'https://other.example/' })
+      expect({ status: bad.status, json: bad.json }).toEqual({
+        status: 400,
+        json: { message: 'invalid client id or redirect uri' },
+      })
+    }
+    const { status, json } = await integration(good)
+    expect(status).toBe(200)
+    expect((await server().exchange((json as { auth_code: string }).auth_code)).status).toBe(200)
+    const again = await integration(good)
+    expect({ status: again.status, json: again.json }).toEqual({
+      status: 403,
+      json: { message: 'Integration step already done' },
+    })
+  })
+
+  test.each(['core_config', 'analytics'])('216: the step %s is done once, in any order', async (step) => {
+    const headers = { authorization: `Bearer ${(await server().session()).access_token}` }
+    const path = `/api/onboarding/${step}`
+    expect((await server().ask('POST', path)).status).toBe(401)
+    const done = await server().ask('POST', path, { headers })
+    expect({ status: done.status, json: done.json }).toEqual({ status: 200, json: {} })
+    const name = step === 'analytics' ? 'Analytics' : 'Core'
+    const again = await server().ask('POST', path, { headers })
+    expect({ status: again.status, json: again.json }).toEqual({
+      status: 403,
+      json: { message: `${name} config step already done` },
+    })
   })
 })
