@@ -5,11 +5,12 @@ export interface Row {
   readonly [column: string]: unknown
 }
 
-const open = async (file: string) => {
+/** Opens a database past the store. */
+export const openDatabase = async (file: string, options: { readonly readOnly?: boolean } = {}) => {
   const { DatabaseSync } = await import('node:sqlite').catch(
     async () => (await import('@photostructure/sqlite')) as unknown as typeof import('node:sqlite'),
   )
-  return new DatabaseSync(file, { readOnly: true })
+  return new DatabaseSync(file, options)
 }
 
 /** The ids that were added and not removed since, by the log. */
@@ -24,7 +25,7 @@ const standing = (changes: readonly Row[], added: string, removed: string): stri
 
 /** Fails unless the file is intact, the log has no hole, and users and grants are those that the log tells of. */
 export const expectWhole = async (file: string): Promise<void> => {
-  const database = await open(file)
+  const database = await openDatabase(file, { readOnly: true })
   const rows = (sql: string): Row[] => database.prepare(sql).all() as Row[]
   const ids = (sql: string): unknown[] => rows(sql).map(({ id }) => id)
   try {
@@ -42,7 +43,7 @@ export const expectWhole = async (file: string): Promise<void> => {
 
 /** Every row of every table, in the order of the tables' keys. */
 export const dump = async (file: string): Promise<Record<string, readonly Row[]>> => {
-  const database = await open(file)
+  const database = await openDatabase(file, { readOnly: true })
   try {
     const tables = database.prepare("select name from sqlite_master where type = 'table' order by name").all() as Row[]
     const rows = (name: unknown) => database.prepare(`select * from "${name}" order by 1`).all() as Row[]
