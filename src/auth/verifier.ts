@@ -210,11 +210,12 @@ export class Verifier implements ChangeListener {
   async #load(batch: ReadonlyMap<GrantId, readonly Waiter[]>): Promise<void> {
     const waiters = [...batch.values()].flat()
     try {
-      const found = await this.#readAtHead([...batch.keys()])
-      for (const [id, waiting] of batch) {
-        const entry = this.#remember(id, found.get(id))
-        for (const { resolve } of waiting) resolve(entry)
-      }
+      await this.#readAtHead([...batch.keys()], (found) => {
+        for (const [id, waiting] of batch) {
+          const entry = this.#remember(id, found.get(id))
+          for (const { resolve } of waiting) resolve(entry)
+        }
+      })
     } catch (error) {
       for (const { reject } of waiters) reject(error)
     } finally {
@@ -222,13 +223,18 @@ export class Verifier implements ChangeListener {
     }
   }
 
-  /** An answer counts only where its snapshot is this process's own place in the log at the moment of use. */
-  async #readAtHead(ids: readonly GrantId[]): Promise<ReadonlyMap<GrantId, Grant>> {
+  /**
+   * An answer counts only where its snapshot is this process's own place in the log. `use` is called in the turn of that
+   * check: from there on every change finds what was made of the answer.
+   */
+  async #readAtHead(ids: readonly GrantId[], use: (found: ReadonlyMap<GrantId, Grant>) => void): Promise<void> {
     for (let read = 0; read < MAX_READS; read++) {
       const { head, grants } = await this.#tokens.grants(ids)
       const here = this.#feed.head
-      if (head.seq === here.seq && head.mark === here.mark)
-        return new Map(grants.map((grant) => [grant.token.id, grant]))
+      if (head.seq === here.seq && head.mark === here.mark) {
+        use(new Map(grants.map((grant) => [grant.token.id, grant])))
+        return
+      }
     }
     throw new StoreUnavailable('the change log was ahead of every read')
   }
