@@ -3,6 +3,7 @@ import { ambiguousBody, ambiguousHead, tooManyHeaders } from './answers.ts'
 import type { HttpResponse } from './transport.ts'
 
 export const MAX_HEADERS = 100
+export const MAX_HEAD_BYTES = 16 * 1024
 
 export type Head = ReadonlyMap<string, string>
 
@@ -10,14 +11,17 @@ export type Head = ReadonlyMap<string, string>
 export const readHead = (each: (visit: (name: string, value: string) => void) => void): Head | HttpResponse => {
   const headers = new Map<string, string>()
   let count = 0
+  let bytes = 0
   let refused: HttpResponse | null = null
   each((name, value) => {
     count++
+    bytes += name.length + value.length
     const before = headers.get(name)
     if (before !== undefined && (name === 'host' || name === 'content-length')) refused = ambiguousHead(name)
     headers.set(name, before === undefined ? value : `${before}, ${value}`)
   })
-  if (count > MAX_HEADERS) return tooManyHeaders
+  // One library takes a head of any size that comes in one read.
+  if (count > MAX_HEADERS || bytes > MAX_HEAD_BYTES) return tooManyHeaders
   // One library takes any transfer encoding as chunked, and prefers it to a length.
   const encoding = headers.get('transfer-encoding')
   if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || headers.has('content-length'))) {

@@ -72,17 +72,34 @@ class UwsSocket implements Socket {
   }
 }
 
+/**
+ * Answers, and calls `done` when all was given to the system. Until then the library ends a connection that asks again:
+ * a peer that asks on and reads nothing would otherwise fill the memory with answers.
+ */
 const write = (
   response: uws.HttpResponse,
   { status, headers, body }: HttpResponse,
   withBody: boolean,
   close: boolean,
-) => {
+  done: () => void,
+): void => {
   response.cork(() => {
     response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`)
     for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value)
-    if (withBody) response.end(body, close)
-    else response.endWithoutBody(Buffer.byteLength(body), close)
+    const length = Buffer.byteLength(body)
+    if (withBody && !close && length > 0) {
+      if (!response.tryEnd(body, length)[0]) {
+        const bytes = Buffer.from(body)
+        response.onWritable((offset) => {
+          const [taken, finished] = response.tryEnd(bytes.subarray(offset), length)
+          if (finished) done()
+          return taken
+        })
+        return
+      }
+    } else if (withBody) response.end(body, close)
+    else response.endWithoutBody(length, close)
+    done()
   })
 }
 
@@ -131,8 +148,7 @@ class Server {
     response.onAborted(end)
     const answer = (given: HttpResponse, close = false): void => {
       if (!open) return
-      write(response, given, withBody, close)
-      end()
+      write(response, given, withBody, close, end)
     }
     if (isRefusal(head)) {
       answer(head, true)
@@ -189,7 +205,7 @@ class Server {
       ? head
       : this.#app.upgrade({ header: (name) => head.get(name), path: request.getUrl(), address })
     if (typeof taken !== 'function') {
-      write(response, taken, true, true)
+      write(response, taken, true, true, () => undefined)
       return
     }
     const seat: Seat = { address, accept: taken, socket: null, peer: null }

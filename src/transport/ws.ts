@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { internalError, tooLarge } from './answers.ts'
-import { type Head, isRefusal, MAX_HEADERS, readHead } from './head.ts'
+import { type Head, isRefusal, MAX_HEAD_BYTES, MAX_HEADERS, readHead } from './head.ts'
 import { readTls, type TlsFiles } from './tls.ts'
 import type { App, HttpRequest, HttpResponse, Limits, Listening, Peer, Socket, Transport } from './transport.ts'
 
@@ -13,10 +13,9 @@ import type { App, HttpRequest, HttpResponse, Limits, Listening, Peer, Socket, T
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 15_000
 /** A connection without a WebSocket on which nothing moves for this long, as when nobody reads the answer, is cut. */
-const IDLE_TIMEOUT_MS = 30_000
+const IDLE_TIMEOUT_MS = 20_000
 /** A client's part of a TLS handshake must be there after this long. */
 const TLS = { minVersion: 'TLSv1.2', handshakeTimeout: HEADERS_TIMEOUT_MS } as const
-const MAX_HEADER_BYTES = 16 * 1024
 /** ws answers a message in more pieces than these with close 1008. */
 const MAX_FRAGMENTS = 64
 const MAX_CHUNKS = 256
@@ -169,7 +168,7 @@ const listen = (
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionsCheckingInterval: 1000,
-    maxHeaderSize: MAX_HEADER_BYTES,
+    maxHeaderSize: MAX_HEAD_BYTES,
     // A repeated Host is answered by `readHead`, with the others' shape.
     requireHostHeader: true,
   }
@@ -183,6 +182,8 @@ const listen = (
     clientTracking: true,
     maxPayload: limits.maxMessage,
     perMessageDeflate: false,
+    // Else the first that is offered would be agreed to.
+    handleProtocols: () => false,
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: MAX_CHUNKS,
     // The library's types do not know this one yet.
