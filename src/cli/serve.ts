@@ -56,6 +56,8 @@ const serve = async (flags: Flags): Promise<void> => {
   const format: LogFormat = config.log ?? (process.stdout.isTTY ? 'pretty' : 'json')
   const log = createLog(format)
   const running = await start(config, log, { processMetrics: true })
+  // Before the line that says so: whoever waits for it may signal at once.
+  heedSignals(running, log)
   const { url, adminUrl, transport, insteadBecause, store, setUpUrl } = running
   const why = insteadBecause === null ? {} : { transport_because: insteadBecause }
   const facts = { url, admin: adminUrl, transport, ...why, store, ...(setUpUrl === null ? {} : { set_up: setUpUrl }) }
@@ -65,10 +67,9 @@ const serve = async (flags: Flags): Promise<void> => {
     const why = insteadBecause === null ? '' : `, as ${insteadBecause}`
     log.info(`listening on ${url} (transport ${transport}${why}, store ${store}, admin ${adminUrl})${first}`)
   }
-  endOnSignal(running, log)
 }
 
-const endOnSignal = (running: Running, log: ReturnType<typeof createLog>): void => {
+const heedSignals = (running: Running, log: ReturnType<typeof createLog>): void => {
   let asked = false
   const end = (signal: NodeJS.Signals): void => {
     // Somebody who asks twice does not want to wait.
