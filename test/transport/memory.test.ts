@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import { metric } from '../gateway/metric.ts'
 import { authenticated, session } from '../rig.ts'
-import { overTransports } from '../transports.ts'
+import { describeTransports } from '../transports.ts'
 import { type Serving, serving } from './serving.ts'
 
 const running: Serving[] = []
@@ -18,7 +18,7 @@ const TOKENS = 100
 const memoryOf = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
 
-overTransports('slow readers', (transport) => {
+describeTransports('slow readers', (_, transport) => {
   const linux = process.platform === 'linux'
   test.skipIf(!linux)('all together grow the process by a bounded amount', { timeout: 120_000 }, async () => {
     const gateway = await serving({

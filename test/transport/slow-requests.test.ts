@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { closeRigs, type Rig, rig, session } from '../rig.ts'
-import { overTransports } from '../transports.ts'
+import { describeTransports } from '../transports.ts'
 
 const open: Socket[] = []
 afterEach(async () => {
@@ -56,7 +56,7 @@ const UPGRADE =
   'GET /api/websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
 
-overTransports('requests', (transport) => {
+describeTransports('requests', (_, transport) => {
   const start = () => rig({ 'server.transport': transport })
 
   test('that never end are ended, a good one is answered meanwhile', { timeout: 60_000 }, async () => {
