@@ -9,6 +9,7 @@ const kinds: Readonly<Record<string, string>> = {
   object: 'a dictionary',
   record: 'a dictionary',
   array: 'a list',
+  tuple: 'a list',
 }
 
 const pathText = (path: readonly PropertyKey[]): string =>
@@ -23,6 +24,12 @@ const valueAt = (root: unknown, path: readonly PropertyKey[]): unknown => {
   return value
 }
 
+/** Where it is; of an element of a list that is not said to be a dictionary's value, as in Home Assistant's answers. */
+const place = (path: readonly PropertyKey[]): string => {
+  if (path.length === 0) return ''
+  return `${typeof path.at(-1) === 'number' ? '' : ' for dictionary value'} @ data${pathText(path)}`
+}
+
 const sentence = (issue: z.core.$ZodIssue, root: unknown): string => {
   const at = issue.path.length > 0 ? ` @ data${pathText(issue.path)}` : ''
   switch (issue.code) {
@@ -31,13 +38,16 @@ const sentence = (issue: z.core.$ZodIssue, root: unknown): string => {
       return `extra keys not allowed${at}`
     case 'invalid_type': {
       if (issue.path.length > 0 && valueAt(root, issue.path) === undefined) return `required key not provided${at}`
-      const expected = kinds[issue.expected] ?? issue.expected
-      return at === '' ? `expected ${expected}` : `expected ${expected} for dictionary value${at}`
+      return `expected ${kinds[issue.expected] ?? issue.expected}${place(issue.path)}`
     }
     case 'too_small':
-      return `value is too small${at}`
+      return issue.origin === 'array'
+        ? `length of value must be at least ${issue.minimum}${place(issue.path)}`
+        : `value is too small${at}`
     case 'too_big':
-      return `value is too large${at}`
+      return issue.origin === 'array'
+        ? `length of value must be at most ${issue.maximum}${place(issue.path)}`
+        : `value is too large${at}`
     default:
       return `not a valid value${at}`
   }
