@@ -12,8 +12,12 @@ const kinds: Readonly<Record<string, string>> = {
   tuple: 'a list',
 }
 
-const pathText = (path: readonly PropertyKey[]): string =>
-  path.map((part) => (typeof part === 'number' ? `[${part}]` : `['${String(part)}']`)).join('')
+/** The field, and the place in its list. A key further in is the peer's own text and is not repeated. */
+const pathText = ([field, ...inner]: readonly PropertyKey[]): string => {
+  const end = inner.findIndex((part) => typeof part !== 'number')
+  const places = end === -1 ? inner : inner.slice(0, end)
+  return `['${String(field)}']${places.map((part) => `[${String(part)}]`).join('')}`
+}
 
 const valueAt = (root: unknown, path: readonly PropertyKey[]): unknown => {
   let value: unknown = root
