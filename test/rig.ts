@@ -14,10 +14,11 @@ export { type RawSocket, rawSocket }
 /** The system's clock, with an offset that a test adds to. Timers that come due by a move fire in it. */
 export class MovableClock implements Clock {
   #offset = 0
+  #wallOffset = 0
   readonly #timers = new Set<{ at: number; call: () => void; real: Timer }>()
 
   now(): number {
-    return systemClock.now() + this.#offset
+    return systemClock.now() + this.#offset + this.#wallOffset
   }
 
   monotonic(): number {
@@ -45,6 +46,11 @@ export class MovableClock implements Clock {
     this.#offset += ms
     const due = [...this.#timers].filter(({ at }) => at <= this.monotonic()).sort((a, b) => a.at - b.at)
     for (const { call } of due) call()
+  }
+
+  /** Sets the wall clock alone, forward or back, as an operator or a time server does. */
+  jump(ms: number): void {
+    this.#wallOffset += ms
   }
 }
 
