@@ -13,7 +13,7 @@ export const asker = (raw: RawSocket, lastId = 0) => {
 export type Ask = ReturnType<typeof asker>
 
 /** Makes a user with a password; resolves to the id. */
-export const makeUser = async (ask: Ask, username: string, password: string): Promise<string> => {
+const makeUser = async (ask: Ask, username: string, password: string): Promise<string> => {
   const { result } = (await ask('config/auth/create', { name: username, group_ids: ['system-users'] })) as {
     result: { user: { id: string } }
   }
