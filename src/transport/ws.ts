@@ -192,6 +192,8 @@ const listen = (
 
   server.on('request', (request, response) => {
     serveHttp(app, limits, request, response).catch((error: unknown) => {
+      // The peer has gone in the middle of its body: nobody's fault, and nobody to answer.
+      if (error === request.errored) return
       onFault(error)
       if (!response.headersSent) respond(response, internalError)
       else response.destroy()

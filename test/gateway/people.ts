@@ -10,16 +10,7 @@ export const asker = (raw: RawSocket, lastId = 0) => {
   }
 }
 
-export type Ask = ReturnType<typeof asker>
-
-/** Makes a user with a password; resolves to the id. */
-const makeUser = async (ask: Ask, username: string, password: string): Promise<string> => {
-  const { result } = (await ask('config/auth/create', { name: username, group_ids: ['system-users'] })) as {
-    result: { user: { id: string } }
-  }
-  await ask('config/auth_provider/homeassistant/create', { user_id: result.user.id, username, password })
-  return result.user.id
-}
+type Ask = ReturnType<typeof asker>
 
 export const startFlow = (url: string, fields: object = {}, headers: Record<string, string> = {}): Promise<Response> =>
   post(
