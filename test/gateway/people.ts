@@ -10,8 +10,6 @@ export const asker = (raw: RawSocket, lastId = 0) => {
   }
 }
 
-type Ask = ReturnType<typeof asker>
-
 export const startFlow = (url: string, fields: object = {}, headers: Record<string, string> = {}): Promise<Response> =>
   post(
     `${url}/auth/login_flow`,
