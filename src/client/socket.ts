@@ -26,13 +26,13 @@ export class SocketClosed extends Error {
   }
 }
 
-/** The part of the browser's WebSocket that is used. */
+/** The part of the browser's WebSocket that is used. `never`: each platform has event types of its own, and all fit. */
 export interface WebSocketLike {
   send(text: string): void
   close(): void
-  onmessage: ((event: { data: unknown }) => void) | null
-  onclose: ((event: { code: number; reason: string }) => void) | null
-  onerror: ((event: unknown) => void) | null
+  onmessage: ((event: never) => void) | null
+  onclose: ((event: never) => void) | null
+  onerror: ((event: never) => void) | null
 }
 
 export interface OpenOptions {
@@ -114,13 +114,13 @@ export const openSocket = ({ url, accessToken, WebSocket }: OpenOptions): Promis
       }
     }
 
-    socket.onmessage = ({ data }) => {
+    socket.onmessage = ({ data }: { data: unknown }) => {
       const message = JSON.parse(String(data)) as Answer | Answer[]
       for (const answer of Array.isArray(message) ? message : [message]) answered(answer)
     }
     // What matters of an error comes with the close that follows it.
     socket.onerror = () => undefined
-    socket.onclose = ({ code, reason }) => {
+    socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
       ended = new SocketClosed(code, reason)
       for (const { reject } of waiting.values()) reject(ended)
       waiting.clear()
