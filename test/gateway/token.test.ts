@@ -63,7 +63,9 @@ describe('a code', () => {
     expect(text.replace(/"[\w-]+\.[\w-]+\.[\w-]+"/, '"JWT"').replace(/lk_rt_[\w-]{43}_[0-9a-f]{8}/, 'RT')).toBe(
       '{"access_token":"JWT","token_type":"Bearer","refresh_token":"RT","expires_in":1800,"ha_auth_provider":"homeassistant"}',
     )
+    // Its second presentation says that it was stolen: what the first gave is dead.
     expect(await redeem(gateway, code)).toEqual(INVALID_CODE)
+    expect(await refresh(gateway, JSON.parse(text) as Tokens)).toEqual(INVALID_GRANT)
   })
 
   test('presented by another client, or under another spelling of its name, stays good for its own', async () => {
