@@ -10,6 +10,17 @@ export const asker = (raw: RawSocket, lastId = 0) => {
   }
 }
 
+export type Ask = ReturnType<typeof asker>
+
+/** Makes a user with a password; resolves to the id. */
+export const makeUser = async (ask: Ask, username: string, password: string): Promise<string> => {
+  const { result } = (await ask('config/auth/create', { name: username, group_ids: ['system-users'] })) as {
+    result: { user: { id: string } }
+  }
+  await ask('config/auth_provider/homeassistant/create', { user_id: result.user.id, username, password })
+  return result.user.id
+}
+
 export const startFlow = (url: string, fields: object = {}, headers: Record<string, string> = {}): Promise<Response> =>
   post(
     `${url}/auth/login_flow`,
