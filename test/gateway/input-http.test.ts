@@ -247,6 +247,46 @@ describeTransports('bad input over HTTP', (start) => {
     ].map((path) => ({ name: path, method: 'GET', path, status: 404, answer: { message: 'Not found.' } })),
   )
 
+  isRefused('bodies of more than 64 KiB, whatever they hold, and what 64 KiB are to each', () => {
+    const paths = ['/auth/login_flow', flowPath, '/auth/token', '/auth/revoke', '/api/onboarding/users', '/api/', '/x']
+    const tooLarge = { message: 'The body must not be larger than 65536 bytes.' }
+    const large = (path: string, bytes: number, status: number, answer: unknown): BadRequest => ({
+      name: `${bytes} bytes at ${path}`,
+      method: 'POST',
+      path,
+      headers: { 'content-type': 'text/plain' },
+      body: ' '.repeat(bytes),
+      status,
+      answer,
+    })
+    return [
+      ...paths.map((path) => large(path, 64 * 1024 + 1, 413, tooLarge)),
+      large('/auth/login_flow', 64 * 1024, 400, { message: 'Invalid JSON.' }),
+      large('/auth/token', 64 * 1024, 400, { error: 'unsupported_grant_type' }),
+      large('/auth/revoke', 64 * 1024, 200, ''),
+      large('/x', 64 * 1024, 404, { message: 'Not found.' }),
+    ]
+  })
+
+  test('before there is an owner nothing but the whole form makes one', async () => {
+    const fresh = await start()
+    const path = '/api/onboarding/users'
+    const owner = { ...USER, client_id: CLIENT_ID, language: 'en' }
+    const requests = [
+      ...badJson({ path, good: owner }),
+      ...badMethods(path, ['POST']),
+      {
+        name: 'no providers yet',
+        method: 'GET',
+        path: '/auth/providers',
+        status: 400,
+        answer: { message: 'Onboarding not finished', code: 'onboarding_required' },
+      },
+    ]
+    await expectUntouched(fresh, () => expectRefused(fresh, requests))
+    expect((await post(fresh.url + path, owner)).status).toBe(200)
+  })
+
   test('the admin listener knows its own paths and methods alone, and no sockets', async () => {
     await expectUntouched(gateway, () =>
       expectRefused(
