@@ -160,7 +160,8 @@ export const logIn = async (
   })
   const { flow_id } = (await flow.json()) as { flow_id: string }
   const step = await post(`${url}/auth/login_flow/${flow_id}`, { client_id: clientId, username, password })
-  const { result } = (await step.json()) as { result: string }
+  const { result } = (await step.json()) as { result?: string }
+  if (result === undefined) throw new Error(`login: ${flow.status} ${step.status}`)
   return result
 }
 
