@@ -1,6 +1,7 @@
 /** For a program that starts a gateway of its own. */
 export { type Clock, systemClock } from './clock.ts'
-export { type Config, ConfigError, readConfig } from './config.ts'
+export { ConfigError, readConfig, type Sources } from './config/config.ts'
+export type { Config } from './config/settings.ts'
 export { createLog, type Log } from './log.ts'
 export { type Running, type StartOptions, start } from './main.ts'
 export { StoreRefused } from './store/store.ts'

@@ -2,7 +2,7 @@
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import { isLoopback } from './auth/address.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/settings.ts'
 import type { GatewayOptions } from './gateway/gateway.ts'
 
 /** Bytes for all slow readers together: a quarter of what the process may have, and no more than 1 GiB. */
@@ -18,7 +18,7 @@ export const gatewayOptions = (
   config: Config,
   { sockets, strict }: { readonly sockets: number; readonly strict: boolean },
 ): GatewayOptions => ({
-  scheme: config['server.tls.cert'] === undefined ? 'http' : 'https',
+  scheme: config['server.tls.cert'] === undefined && !config['server.behind_tls_proxy'] ? 'http' : 'https',
   connection: {
     haVersion: config['home_assistant.version'],
     plainClose: config['home_assistant.plain_close'],

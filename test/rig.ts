@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import type { Clock, Timer } from '../src/clock.ts'
 import { systemClock } from '../src/clock.ts'
-import { type Key, readConfig } from '../src/config.ts'
+import { readConfig } from '../src/config/config.ts'
+import type { Key } from '../src/config/settings.ts'
 import { type Running, start } from '../src/main.ts'
 import { type RawSocket, rawSocket } from './socket.ts'
 
@@ -82,11 +83,7 @@ export const rig = async (settings: RigSettings = {}): Promise<Rig> => {
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) })
   const begin = (port: string): Promise<Running> => {
     const flags = { data_dir: dataDir, 'server.port': port, 'server.admin.port': '0', ...CHEAP_HASHING, ...settings }
-    return start(
-      readConfig(flags, {}, () => ''),
-      log,
-      { clock, strict: true },
-    )
+    return start(readConfig({ flags }), log, { clock, strict: true })
   }
   let running = await begin('0')
   open.push(async () => {

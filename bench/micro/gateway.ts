@@ -9,22 +9,20 @@ import { PasswordHasher } from '../../src/auth/hashing.ts'
 import { mint, readClaims } from '../../src/auth/jwt.ts'
 import { deriveKeys } from '../../src/auth/secrets.ts'
 import { systemClock } from '../../src/clock.ts'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 import { createGateway } from '../../src/gateway/gateway.ts'
 import { gatewayOptions } from '../../src/options.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { HttpRequest, HttpResponse, Peer } from '../../src/transport/transport.ts'
 
 /** Nothing ends while it is measured, and nobody is too fast. */
-const config = readConfig(
-  {
+const config = readConfig({
+  flags: {
     'tokens.access_token_lifetime': '1d',
     'limits.messages_per_second': '10000000',
     'limits.auth_timeout': '10m',
   },
-  {},
-  () => '',
-)
+})
 const CLIENT = 'http://127.0.0.1/'
 
 export interface Bench {

@@ -2,7 +2,8 @@
 /** The command `latchkey`. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { EX_USAGE } from './exit-codes.ts'
+import { configCommand } from './config.ts'
+import { EX_USAGE } from './failure.ts'
 import { serveCommand } from './serve.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -13,9 +14,11 @@ const program = new Command('latchkey')
   .description('A WebSocket-first realtime auth gateway.')
   .version(version)
   .addCommand(serveCommand(), { isDefault: true })
+  .addCommand(configCommand())
 
 // A command that is added takes nothing over from the program.
-for (const command of [program, ...program.commands]) {
+const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)]
+for (const command of all(program)) {
   command
     .showHelpAfterError('Run with --help to see what can be given.')
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EX_USAGE))

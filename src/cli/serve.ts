@@ -1,58 +1,14 @@
 /** `latchkey serve`: starts, says where it listens, and ends well on a signal. */
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { ConfigError, type Key, readConfig, settings, variableOf } from '../config.ts'
+import { variableOf } from '../config/environment.ts'
+import { type Key, settings } from '../config/settings.ts'
 import { createLog, type LogFormat } from '../log.ts'
 import { type Running, start } from '../main.ts'
-import { StoreRefused } from '../store/store.ts'
-import { TlsRefused } from '../transport/tls.ts'
-import { EX_UNAVAILABLE, EX_USAGE } from './exit-codes.ts'
+import { type ConfigFlags, loadConfig, withConfigFlags } from './configuration.ts'
+import { explain } from './failure.ts'
 
-interface Flags {
-  readonly host?: string
-  readonly port?: string
-  readonly dataDir?: string
-  readonly log?: string
-  readonly transport?: string
-}
-
-const flagNames: Partial<Record<Key, string>> = {
-  'server.host': '--host',
-  'server.port': '--port',
-  data_dir: '--data-dir',
-  log: '--log',
-  'server.transport': '--transport',
-}
-
-const fail = (code: number, line: string): never => {
-  process.stderr.write(`latchkey: ${line}\n`)
-  process.exit(code)
-}
-
-/** One line for what an operator can put right; anything else is a bug and keeps its trace. */
-const explain = (error: unknown): never => {
-  if (error instanceof ConfigError) return fail(EX_USAGE, error.message)
-  if (error instanceof TlsRefused) return fail(EX_USAGE, error.message)
-  if (error instanceof StoreRefused) return fail(EX_UNAVAILABLE, error.message)
-  const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string }
-  if (code === 'EADDRINUSE') return fail(EX_UNAVAILABLE, `port ${port} on ${address} is in use; choose another --port`)
-  if (code === 'EACCES' && port !== undefined)
-    return fail(EX_UNAVAILABLE, `port ${port} may not be used by this account`)
-  if (code === 'EADDRNOTAVAIL')
-    return fail(EX_UNAVAILABLE, `${address} is no address of this machine; choose another --host`)
-  throw error
-}
-
-const serve = async (flags: Flags): Promise<void> => {
-  const given = {
-    'server.host': flags.host,
-    'server.port': flags.port,
-    data_dir: flags.dataDir,
-    log: flags.log,
-    'server.transport': flags.transport,
-  }
-  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-  const config = readConfig(set, process.env, (path) => readFileSync(path, 'utf8'), flagNames)
+const serve = async (flags: ConfigFlags): Promise<void> => {
+  const { config } = loadConfig(flags)
   const format: LogFormat = config.log ?? (process.stdout.isTTY ? 'pretty' : 'json')
   const log = createLog(format)
   const running = await start(config, log, { processMetrics: true })
@@ -91,19 +47,15 @@ const heedSignals = (running: Running, log: ReturnType<typeof createLog>): void 
 
 /** The command, with every environment variable in its help. */
 export const serveCommand = (): Command =>
-  new Command('serve')
+  withConfigFlags(new Command('serve'))
     .description('Serve the gateway (what happens when no command is given).')
-    .option('--host <address>', 'address to listen on (default 127.0.0.1)')
-    .option('--port <number>', 'port to listen on; 0 takes a free one, for the admin listener too (default 8123)')
-    .option('--data-dir <folder>', 'where the database and its secrets are kept (default ./data)')
-    .option('--transport <name>', 'auto, uws or ws (default auto: uWebSockets.js where it loads, else ws)')
-    .option('--log <format>', 'json or pretty (default: pretty on a terminal, else json)')
     .addHelpText(
       'after',
-      `\nEvery setting is also an environment variable; with _FILE at its end it reads the value from a file:\n${(
+      `\nFlags win over the environment, the environment over the file. latchkey.example.yaml has every setting with its
+default; each is also an environment variable, and with _FILE at its end that reads the value from a file:\n${(
         Object.keys(settings) as Key[]
       )
         .map((key) => `  ${variableOf(key)}`)
         .join('\n')}`,
     )
-    .action((flags: Flags) => serve(flags).catch(explain))
+    .action((flags: ConfigFlags) => serve(flags).catch(explain))

@@ -33,7 +33,7 @@ const table: Readonly<Record<string, { ours: readonly string[]; packages: readon
   web: { ours: ['client', 'protocol'], packages: [], node: false },
   'clock.ts': { ours: [], packages: [], node: false },
   'log.ts': { ours: [], packages: ['pino', 'pino-pretty'], node: false },
-  'config.ts': { ours: ['auth/address.ts'], packages: ['zod'], node: true },
+  config: { ours: ['auth/address.ts'], packages: ['zod', 'yaml'], node: false },
   'descriptors.ts': { ours: ['clock.ts', 'log.ts'], packages: [], node: true },
   'datadir.ts': { ours: ['auth/secrets.ts', 'store/store.ts'], packages: [], node: true },
 }

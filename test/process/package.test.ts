@@ -24,7 +24,15 @@ test('the package holds what is built and what is to be read, and no source, tes
     expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'dist/cli/latchkey.js', 'dist/web/authorize.html']),
   )
   expect(paths.filter((path) => !/^(?:dist|docs)\//.test(path)).sort()).toEqual(
-    ['CHANGELOG.md', 'DESIGN.md', 'LICENSE', 'PROTOCOL.md', 'README.md', 'package.json'].sort(),
+    [
+      'CHANGELOG.md',
+      'DESIGN.md',
+      'LICENSE',
+      'PROTOCOL.md',
+      'README.md',
+      'latchkey.example.yaml',
+      'package.json',
+    ].sort(),
   )
   expect(paths.filter((path) => /(?<!\.d)\.ts$|\.test\.|data\//.test(path))).toEqual([])
 })
@@ -47,12 +55,12 @@ describe('the command', () => {
     const { code, stdout } = await run(['--help'])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^Usage: latchkey/)
-    expect(stdout).toMatch(/^ {2}serve /m)
+    for (const command of ['serve', 'config']) expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'))
   })
 
   test('tells every flag and variable of serve', async () => {
     const { stdout } = await run(['serve', '--help'])
-    for (const flag of ['--host', '--port', '--data-dir', '--log'])
+    for (const flag of ['--config', '--host', '--port', '--transport', '--data-dir', '--log'])
       expect(stdout).toMatch(new RegExp(`^ {2}${flag} `, 'm'))
     expect(stdout).toMatch(/^ {2}LATCHKEY_TOKENS_ACCESS_TOKEN_LIFETIME$/m)
   })

@@ -108,7 +108,7 @@ describe('a start is refused with one line', () => {
     [['--log', 'xml'], '--log: log must be json or pretty, not "xml"'],
     [
       ['--host', '0.0.0.0'],
-      'server.host is "0.0.0.0": another address than loopback needs server.tls.cert and server.tls.key',
+      'server.host is "0.0.0.0": another address than loopback needs server.tls.cert and server.tls.key, or server.behind_tls_proxy',
     ],
   ])('wrong flag: %s', async (args, line) => {
     const folder = newFolder()

@@ -4,7 +4,7 @@ import { request } from 'node:https'
 import { connect } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 import { closeRigs, type Rig, rig } from '../rig.ts'
 import { describeTransports } from '../transports.ts'
 import { type Certificates, certificates } from './certificates.ts'
@@ -141,7 +141,8 @@ describeTransports('with a certificate', (_, transport) => {
   })
 })
 
-const reading = (settings: Parameters<typeof readConfig>[0]) => () => readConfig(settings, {}, () => '')
+const reading = (settings: NonNullable<Parameters<typeof readConfig>[0]>['flags']) => () =>
+  readConfig({ flags: settings ?? {} })
 
 test('certificate and key are set both or not at all', () => {
   expect(reading({ 'server.tls.cert': 'a' })).toThrow(

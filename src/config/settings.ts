@@ -1,6 +1,6 @@
-/** What can be set, with its default, from flags and the environment. A key exists only when it works. */
+/** What can be set, with its default. A key exists only when it works. */
 import { z } from 'zod'
-import { isRange } from './auth/address.ts'
+import { isRange } from '../auth/address.ts'
 
 const DURATION = /^(\d+)(ms|s|m|h|d)$/
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -48,7 +48,7 @@ const list = (fits: (item: string) => boolean, wanted: string) =>
     )
     .refine((items) => items.every(fits), wanted)
 
-const isLoopbackHost = (host: string): boolean =>
+export const isLoopbackHost = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 
 const loopback = z.string().refine(isLoopbackHost, 'a loopback address: this listener has no TLS')
@@ -72,7 +72,7 @@ const DAY = 86_400_000
 const KIB = 1024
 const MIB = 1024 * KIB
 
-/** Every key by its path. Values are texts, as the environment gives them. */
+/** Every key by its path. Values are texts, as the environment gives them; the default is a text too. */
 export const settings = {
   data_dir: z.string().min(1, 'a folder').default('./data'),
   log: z.enum(['json', 'pretty'], 'json or pretty').optional(),
@@ -81,6 +81,7 @@ export const settings = {
   'server.transport': z.enum(['auto', 'uws', 'ws'], 'auto, uws or ws').default('auto'),
   'server.tls.cert': z.string().min(1, 'a file').optional(),
   'server.tls.key': z.string().min(1, 'a file').optional(),
+  'server.behind_tls_proxy': yesOrNo,
   'server.trusted_proxies': list(isRange, 'CIDRs and addresses, separated by commas').prefault(''),
   'server.external_url': z
     .string()
@@ -129,90 +130,10 @@ export const settings = {
 export type Key = keyof typeof settings
 export type Config = { readonly [K in Key]: z.output<(typeof settings)[K]> }
 
-const PREFIX = 'LATCHKEY_'
-const FILE_SUFFIX = '_FILE'
-
-/** The variable of a key: `server.port` is `LATCHKEY_SERVER_PORT`. */
-export const variableOf = (key: Key): string => PREFIX + key.toUpperCase().replaceAll('.', '_')
-
-/** A setting that cannot be used; the message is one line that names it and says what would be right. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
+/** The default as a text; null where there is none. */
+export const defaultOf = (key: Key): string | null => {
+  const { def } = settings[key] as unknown as { def: { defaultValue?: unknown } }
+  return typeof def.defaultValue === 'string' ? def.defaultValue : null
 }
 
-interface Given {
-  readonly value: string
-  /** For the message: a flag or a variable. */
-  readonly source: string
-}
-
-/** Reads the variables: an unknown one is refused, `…_FILE` reads the value from a file. */
-const fromEnvironment = (
-  env: Readonly<Record<string, string | undefined>>,
-  readFile: (path: string) => string,
-): ReadonlyMap<Key, Given> => {
-  const keys = new Map((Object.keys(settings) as Key[]).map((key) => [variableOf(key), key]))
-  const given = new Map<Key, Given>()
-  for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || value === undefined) continue
-    const direct = keys.get(name)
-    const indirect = name.endsWith(FILE_SUFFIX) ? keys.get(name.slice(0, -FILE_SUFFIX.length)) : undefined
-    const key = direct ?? indirect
-    if (key === undefined) throw new ConfigError(`${name}: there is no such setting; see latchkey serve --help`)
-    if (given.has(key)) throw new ConfigError(`${name}: ${key} is set twice, once as a value and once as a file`)
-    if (direct !== undefined) {
-      given.set(key, { value, source: name })
-      continue
-    }
-    try {
-      given.set(key, { value: readFile(value).trim(), source: name })
-    } catch (error) {
-      throw new ConfigError(`${name}: ${value} cannot be read (${(error as NodeJS.ErrnoException).code})`)
-    }
-  }
-  return given
-}
-
-/** Flags win over the environment, that over the defaults. Throws `ConfigError`. */
-export const readConfig = (
-  flags: Readonly<Partial<Record<Key, string>>>,
-  env: Readonly<Record<string, string | undefined>>,
-  readFile: (path: string) => string,
-  flagNames: Readonly<Partial<Record<Key, string>>> = {},
-): Config => {
-  const given = new Map(fromEnvironment(env, readFile))
-  for (const [key, value] of Object.entries(flags) as [Key, string | undefined][]) {
-    if (value !== undefined) given.set(key, { value, source: flagNames[key] ?? key })
-  }
-  const config: Record<string, unknown> = {}
-  for (const [key, schema] of Object.entries(settings) as [Key, z.ZodType][]) {
-    const found = given.get(key)
-    const parsed = schema.safeParse(found?.value)
-    // A default that does not fit is a mistake here, not the operator's.
-    if (!parsed.success && found === undefined) throw new TypeError(`default of ${key}: ${parsed.error.message}`)
-    if (!parsed.success) {
-      throw new ConfigError(
-        `${found!.source}: ${key} must be ${parsed.error.issues[0]!.message}, not ${JSON.stringify(found!.value)}`,
-      )
-    }
-    config[key] = parsed.data
-  }
-  refuseTogether(config as Config)
-  return config as Config
-}
-
-/** Throws where each value is right and all of them together are not. */
-const refuseTogether = (config: Config): void => {
-  const cert = config['server.tls.cert']
-  const key = config['server.tls.key']
-  if ((cert === undefined) !== (key === undefined)) {
-    const [given, missing] = cert === undefined ? ['key', 'cert'] : ['cert', 'key']
-    throw new ConfigError(`server.tls.${given} is set and server.tls.${missing} is not: TLS needs both files`)
-  }
-  const host = config['server.host']
-  if (cert === undefined && !isLoopbackHost(host)) {
-    throw new ConfigError(
-      `server.host is ${JSON.stringify(host)}: another address than loopback needs server.tls.cert and server.tls.key`,
-    )
-  }
-}
+export const isKey = (text: string): text is Key => Object.hasOwn(settings, text)
