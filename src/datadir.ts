@@ -54,15 +54,23 @@ export class DataDir {
   readonly path: string
   readonly #setupCode: string
   readonly #marker: string
-  readonly #pepper: string
+  readonly pepperFile: string
   readonly database: string
+  /** Where a node of this directory listens for its operator. */
+  readonly control: string
 
   private constructor(path: string) {
     this.path = resolve(path)
     this.database = join(this.path, 'latchkey.db')
-    this.#pepper = join(this.path, 'pepper')
+    this.control = join(this.path, 'control.sock')
+    this.pepperFile = join(this.path, 'pepper')
     this.#marker = join(this.path, 'marker')
     this.#setupCode = join(this.path, 'setup-code')
+  }
+
+  /** Names a directory's files, and touches nothing. */
+  static at(path: string): DataDir {
+    return new DataDir(path)
   }
 
   /** Makes the directory if it is not there. Throws `StoreRefused` with one line where it cannot be used. */
@@ -97,19 +105,19 @@ export class DataDir {
 
   /** The pepper; made at the first start, never again. */
   pepper(): Uint8Array {
-    if (!existsSync(this.#pepper)) {
+    if (!existsSync(this.pepperFile)) {
       if (existsSync(this.database)) {
         throw new StoreRefused(
-          `${this.#pepper} is gone, but ${this.database} is there; put the pepper back that was used with it`,
+          `${this.pepperFile} is gone, but ${this.database} is there; put the pepper back that was used with it`,
         )
       }
-      writeNew(this.#pepper, randomBytes(PEPPER_BYTES))
+      writeNew(this.pepperFile, randomBytes(PEPPER_BYTES))
     }
-    refuseIfOpen(this.#pepper)
-    const pepper = readFileSync(this.#pepper)
+    refuseIfOpen(this.pepperFile)
+    const pepper = readFileSync(this.pepperFile)
     if (pepper.length !== PEPPER_BYTES || pepper.every((byte) => byte === pepper[0])) {
       throw new StoreRefused(
-        `${this.#pepper} does not hold ${PEPPER_BYTES} random bytes; put the pepper back that was used before`,
+        `${this.pepperFile} does not hold ${PEPPER_BYTES} random bytes; put the pepper back that was used before`,
       )
     }
     return pepper

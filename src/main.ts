@@ -4,9 +4,11 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { autoConcurrency, PasswordHasher } from './auth/hashing.ts'
-import { deriveKeys } from './auth/secrets.ts'
+import { deriveKeys, type Keys } from './auth/secrets.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/settings.ts'
+import { createControl } from './control/operations.ts'
+import { listenControl } from './control/socket.ts'
 import { DataDir } from './datadir.ts'
 import { countDescriptors, descriptorLimit, guardDescriptors, reserveOf } from './descriptors.ts'
 import { createGateway } from './gateway/gateway.ts'
@@ -14,7 +16,7 @@ import { isOnboarded } from './gateway/onboarding-steps.ts'
 import type { Pages } from './gateway/pages.ts'
 import type { Log } from './log.ts'
 import { gatewayOptions } from './options.ts'
-import { openSqlite } from './store/sqlite.ts'
+import { type OpenedStore, openSqlite } from './store/sqlite.ts'
 import { StoreRefused } from './store/store.ts'
 import type { TlsFiles } from './transport/tls.ts'
 import type { Listening, Transport } from './transport/transport.ts'
@@ -98,15 +100,41 @@ const tlsOf = (config: Config): TlsFiles | null => {
 const urlOf = ({ host, port }: Listening, scheme: 'http' | 'https' = 'http'): string =>
   `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 
-/** Starts listening. Rejects with `StoreRefused`, `TlsRefused`, or the system's error where a port cannot be had; nothing is left open then. */
-export const start = async (config: Config, log: Log, options: StartOptions = {}): Promise<Running> => {
-  const clock = options.clock ?? systemClock
+/** What a data directory holds, opened. */
+export interface Data extends Omit<OpenedStore, 'logId'> {
+  readonly dir: DataDir
+  readonly keys: Keys
+  readonly hasher: PasswordHasher
+}
+
+/** Opens a data directory, which no other process holds then. Rejects with `StoreRefused`. */
+export const openData = async (config: Config, clock: Clock): Promise<Data> => {
   const dir = DataDir.open(config.data_dir)
   const expect = dir.marker()
   const keys = deriveKeys(dir.pepper())
   dir.prepareDatabase()
-  const { store, feed, logId } = await openSqlite({ file: dir.database, expect, pepperCheck: keys.pepperCheck, clock })
+  const { logId, ...opened } = await openSqlite({
+    file: dir.database,
+    expect,
+    pepperCheck: keys.pepperCheck,
+    clock,
+  })
   dir.writeMarker(logId)
+  const concurrency = config['hashing.concurrency']
+  const hasher = await PasswordHasher.create({
+    memoryKib: config['hashing.memory'] / 1024,
+    time: config['hashing.time'],
+    parallelism: config['hashing.parallelism'],
+    concurrency: concurrency === 'auto' ? autoConcurrency() : concurrency,
+    queue: config['hashing.queue'],
+  })
+  return { ...opened, dir, keys, hasher }
+}
+
+/** Starts listening. Rejects with `StoreRefused`, `TlsRefused`, or the system's error where a port cannot be had; nothing is left open then. */
+export const start = async (config: Config, log: Log, options: StartOptions = {}): Promise<Running> => {
+  const clock = options.clock ?? systemClock
+  const { dir, keys, store, feed, copy, hasher } = await openData(config, clock)
 
   const closers: (() => Promise<void>)[] = [() => store.close()]
   const abandon = async (error: unknown): Promise<never> => {
@@ -116,14 +144,10 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
 
   try {
     let setupCode = (await store.users.any()) ? null : dir.setupCode()
-    const concurrency = config['hashing.concurrency']
-    const hasher = await PasswordHasher.create({
-      memoryKib: config['hashing.memory'] / 1024,
-      time: config['hashing.time'],
-      parallelism: config['hashing.parallelism'],
-      concurrency: concurrency === 'auto' ? autoConcurrency() : concurrency,
-      queue: config['hashing.queue'],
-    })
+    const ownerMade = (): void => {
+      setupCode = null
+      dir.dropSetupCode()
+    }
     const registry = new Registry()
     // Without an external address the listener's own, which is known once it listens.
     let base = config['server.external_url'] ?? ''
@@ -144,10 +168,7 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
         onboarded: await isOnboarded(store),
         setUp: {
           code: () => setupCode,
-          done: () => {
-            setupCode = null
-            dir.dropSetupCode()
-          },
+          done: ownerMade,
         },
       },
       gatewayOptions(config, {
@@ -168,6 +189,20 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
     closers.push(() => admin.close())
     const guard = guardDescriptors(descriptors, clock, log, (paused) => listening.pause(paused))
     closers.push(async () => guard.stop())
+
+    const control = createControl({
+      store,
+      hasher,
+      tokens: gateway.tokens,
+      clock,
+      sockets: gateway.socketsOf,
+      ownerMade,
+      copyDatabase: copy,
+    })
+    const onFault = (error: unknown): void => log.error({ err: error }, 'operation failed')
+    const operators = await listenControl(dir.control, control, onFault)
+    if (operators === null) log.warn(`${dir.control} is too long for a socket: commands cannot reach this node`)
+    else closers.push(() => operators.close())
 
     const stop = async (): Promise<void> => {
       // Whoever is connected finishes; the admin listener says so until the end.

@@ -37,7 +37,13 @@ export type LongLived = { readonly token: string } | { readonly error: 'name_tak
 export interface TokenRules {
   exchange(request: CodeExchange): Promise<TokenAnswer | TokenRefusal>
   refresh(request: Refresh): Promise<TokenAnswer | TokenRefusal>
-  longLived(who: Principal, name: string, icon: string | null, days: number): Promise<LongLived>
+  /** `who`: whose it is, and the grant that asks, which must still stand; null where an operator asks. */
+  longLived(
+    who: { readonly userId: UserId; readonly grantId: GrantId | null },
+    name: string,
+    icon: string | null,
+    days: number,
+  ): Promise<LongLived>
   list(user: UserId): ReturnType<Store['tokens']['list']>
   revokeOwn(who: Principal, grant: GrantId): Promise<Revoked>
   /** Ends all of one's own grants of a type (null: of every type), the asking one only if `withOwn`. */

@@ -2,9 +2,12 @@
 /** The command `latchkey`. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { backupCommand, restoreCommand } from './backup.ts'
 import { configCommand } from './config.ts'
 import { EX_USAGE } from './failure.ts'
 import { serveCommand } from './serve.ts'
+import { sessionCommand, tokenCommand } from './session.ts'
+import { userCommand } from './user.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -14,6 +17,11 @@ const program = new Command('latchkey')
   .description('A WebSocket-first realtime auth gateway.')
   .version(version)
   .addCommand(serveCommand(), { isDefault: true })
+  .addCommand(userCommand())
+  .addCommand(sessionCommand())
+  .addCommand(tokenCommand())
+  .addCommand(backupCommand())
+  .addCommand(restoreCommand())
   .addCommand(configCommand())
 
 // A command that is added takes nothing over from the program.

@@ -10,12 +10,12 @@ import { createOwner } from '../auth/owner.ts'
 import { localProvider } from '../auth/providers/local.ts'
 import type { Keys } from '../auth/secrets.ts'
 import { createSignedPaths } from '../auth/signed-paths.ts'
-import { createTokens } from '../auth/tokens.ts'
+import { createTokens, type TokenRules } from '../auth/tokens.ts'
 import { Verifier } from '../auth/verifier.ts'
 import type { Clock, Timer } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { ChangeFeed } from '../store/changes.ts'
-import type { Ban } from '../store/model.ts'
+import type { Ban, GrantId } from '../store/model.ts'
 import type { FlowCaps, Store } from '../store/store.ts'
 import type { App } from '../transport/transport.ts'
 import { adminHandlers } from './admin.ts'
@@ -92,6 +92,9 @@ export interface Gateway {
   readonly app: App
   /** What the admin listener serves. */
   readonly admin: App
+  readonly tokens: TokenRules
+  /** How many sockets live on a grant. */
+  socketsOf(grant: GrantId): number
   /** Refuses what is new, finishes what is under way, and resolves when the last socket is gone. */
   drain(): Promise<void>
 }
@@ -277,6 +280,9 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
           : early(message(403, 'This host is not known here.')),
       upgrade: () => message(404, 'Not found.'),
     },
+
+    tokens,
+    socketsOf: (grant) => hub.socketsOf(grant),
 
     drain: async () => {
       draining = true

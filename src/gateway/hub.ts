@@ -52,6 +52,11 @@ export class Hub implements ChangeListener {
     return seats
   }
 
+  /** How many sockets live on a grant. */
+  socketsOf(grant: GrantId): number {
+    return this.#byGrant.get(grant)?.size ?? 0
+  }
+
   changed(change: Change): void {
     switch (change.kind) {
       case 'user_added':

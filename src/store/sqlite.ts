@@ -100,6 +100,16 @@ class SqliteExecutor implements Executor {
   readonly write = <T>(op: (db: Db, log: Log) => Promise<T>): Promise<{ value: T; seq: number }> =>
     this.#enqueue<T>(true, op)
 
+  /** Between two transactions: what was acknowledged is in it, and nothing half. */
+  async copy(file: string): Promise<void> {
+    await this.#turn
+    try {
+      this.#database.prepare('vacuum into ?').run(file)
+    } catch (cause) {
+      throw new StoreUnavailable(`${file} could not be written`, { cause })
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     await this.#turn
@@ -195,6 +205,8 @@ export interface SqliteOptions {
 }
 
 export interface OpenedStore {
+  /** Writes a consistent copy of the database to a new file, without its write-ahead log. */
+  readonly copy: (file: string) => Promise<void>
   readonly store: Store
   readonly feed: ChangeFeed
   readonly logId: string
@@ -257,7 +269,8 @@ const prepare = async (database: DatabaseSync, options: SqliteOptions): Promise<
     throw new StoreRefused(`the pepper file does not belong to ${file}; put the pepper back that was used with it`)
   }
   const feed = new ChangeFeed(await readHead(db))
-  return { store: sqlStore('sqlite', new SqliteExecutor(database, db, feed, clock), clock), feed, logId }
+  const executor = new SqliteExecutor(database, db, feed, clock)
+  return { store: sqlStore('sqlite', executor, clock), feed, logId, copy: (file) => executor.copy(file) }
 }
 
 const migrate = async (db: Kysely<Tables>, file: string): Promise<void> => {

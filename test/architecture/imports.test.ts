@@ -29,6 +29,11 @@ const table: Readonly<Record<string, { ours: readonly string[]; packages: readon
     packages: ['zod', 'prom-client', 'rate-limiter-flexible'],
     node: true,
   },
+  control: {
+    ours: ['protocol', 'auth', 'store/model.ts', 'store/store.ts', 'clock.ts'],
+    packages: ['zod'],
+    node: true,
+  },
   client: { ours: ['protocol'], packages: [], node: false },
   web: { ours: ['client', 'protocol'], packages: [], node: false },
   'clock.ts': { ours: [], packages: [], node: false },
