@@ -244,7 +244,9 @@ test('nothing that opens a door stands in the clear in a file or in the log', as
     Buffer.from(secret).toString('base64'),
     Buffer.from(secret).toString('hex'),
   ])
-  const kept = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'latin1')] as const)
+  const kept = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => [name, readFileSync(join(folder, name), 'latin1')] as const)
   expect(kept.map(([name]) => name)).toContain('latchkey.db-wal')
   for (const [name, content] of [...kept, ['the log', child.stdout] as const]) {
     expect(

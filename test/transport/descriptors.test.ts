@@ -23,12 +23,12 @@ const cpuOf = (pid: number): number => {
 
 describeTransports('without descriptors', (_, transport) => {
   test.skipIf(process.platform !== 'linux')('open sockets go on, nothing spins, and it recovers', async () => {
-    const gateway = await serving({ flags: ['--transport', transport], descriptors: 300 })
+    const gateway = await serving({ flags: ['--transport', transport], descriptors: 700 })
     running.push(gateway)
     const { access_token } = await session(gateway.url)
     const good = await authenticated(gateway.url, access_token)
     const port = Number(new URL(gateway.url).port)
-    for (let i = 0; i < 400; i++) {
+    for (let i = 0; i < 900; i++) {
       const stranger = connect(port, '127.0.0.1')
       stranger.on('error', () => undefined)
       strangers.push(stranger)
@@ -58,8 +58,8 @@ describeTransports('without descriptors', (_, transport) => {
     const gateway = await serving({
       flags: ['--transport', transport],
       env: { LATCHKEY_LIMITS_UNAUTHENTICATED_SOCKETS_PER_ADDRESS: '1000' },
-      // Node itself needs some 250 to load its modules at once.
-      descriptors: 350,
+      // Node itself needs hundreds to load its modules at once.
+      descriptors: 700,
     })
     running.push(gateway)
     const { access_token } = await session(gateway.url)
