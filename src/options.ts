@@ -36,7 +36,7 @@ export const gatewayOptions = (
   refreshTokenIdleMs: config['tokens.refresh_token_idle'],
   codeLifetimeMs: config['tokens.authorization_code_lifetime'],
   flowLifetimeMs: config['limits.login_flows.lifetime'],
-  flowCaps: { total: config['limits.login_flows.total'], perAddress: config['limits.login_flows.per_address'] },
+  flowCaps: { total: config['limits.login_flows.total'], perNetwork: config['limits.login_flows.per_address'] },
   trustedProxies: config['server.trusted_proxies'],
   origins: {
     externalUrl: config['server.external_url'] ?? null,

@@ -7,6 +7,7 @@ import type { AbortStep, DoneStep, FlowStep, FormStep, Handler } from '../protoc
 import type { Flow, FlowId, Purpose } from '../store/model.ts'
 import type { FlowCaps, Store } from '../store/store.ts'
 import { type AccessRefusal, refuseAccess } from './access.ts'
+import { networksOf } from './address.ts'
 import { isClientId, isRedirectUri, type MayRedirect } from './clients.ts'
 import { CODE_CHALLENGE, makeCode } from './codes.ts'
 import type { AuthProvider } from './provider.ts'
@@ -135,6 +136,7 @@ export const createLogin = (
         id: newId<FlowId>(),
         version: 0,
         address,
+        network: networksOf(address)[0] ?? address,
         clientId,
         redirectUri,
         providerType: provider.type,
@@ -157,7 +159,7 @@ export const createLogin = (
       const provider = providerOf(flow.providerType, flow.providerId)
       if (provider === undefined) return { refused: 'unknown_flow' }
 
-      const verdict = await provider.login(input)
+      const verdict = await provider.login(input, flow.address)
       switch (verdict.kind) {
         case 'malformed':
           return { refused: 'malformed_input' }

@@ -15,6 +15,6 @@ export interface AuthProvider {
   readonly name: string
   readonly stepId: string
   readonly fields: readonly FormField[]
-  /** Judges an input. May reject with `Overloaded`. */
-  login(input: Readonly<Record<string, unknown>>): Promise<Verdict>
+  /** Judges an input that came from this address. May reject with `Overloaded`. */
+  login(input: Readonly<Record<string, unknown>>, address: string): Promise<Verdict>
 }

@@ -7,6 +7,7 @@ import { createMayRedirect } from '../auth/clients.ts'
 import type { PasswordHasher } from '../auth/hashing.ts'
 import { createLogin } from '../auth/login.ts'
 import { createOwner } from '../auth/owner.ts'
+import { createPasswordCheck } from '../auth/password-check.ts'
 import { localProvider } from '../auth/providers/local.ts'
 import type { Keys } from '../auth/secrets.ts'
 import { createSignedPaths } from '../auth/signed-paths.ts'
@@ -148,7 +149,8 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
       onFailure: (clientId, err) => log.info({ client_id: clientId, err }, 'client page could not be read'),
     }),
   )
-  const login = createLogin(store, [localProvider(store.passwords, hasher)], clock, {
+  const checkPassword = createPasswordCheck(store.passwords, store.places, hasher, clock)
+  const login = createLogin(store, [localProvider(checkPassword)], clock, {
     flowLifetimeMs: options.flowLifetimeMs,
     codeLifetimeMs: options.codeLifetimeMs,
     caps: options.flowCaps,
@@ -161,7 +163,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     dispatch: createDispatch({
       handlers: {
         ...connectionHandlers(bus),
-        ...profileHandlers(store.users, store.passwords, hasher, tokens, signedPaths, bans),
+        ...profileHandlers(store.users, store.passwords, hasher, checkPassword, tokens, signedPaths, bans),
         ...banHandlers(bans, store.bans),
         ...adminHandlers(store.users, store.passwords, hasher),
       },

@@ -1,6 +1,7 @@
 /** Answers to the commands about the socket and about one's own account. */
 import type { Bans } from '../auth/bans.ts'
 import type { PasswordHasher } from '../auth/hashing.ts'
+import type { PasswordCheck } from '../auth/password-check.ts'
 import { LOCAL_TYPE } from '../auth/providers/local.ts'
 import type { SignedPaths } from '../auth/signed-paths.ts'
 import type { TokenRules } from '../auth/tokens.ts'
@@ -41,6 +42,7 @@ export const profileHandlers = (
   users: Users,
   passwords: Passwords,
   hasher: PasswordHasher,
+  checkPassword: PasswordCheck,
   tokens: TokenRules,
   signedPaths: SignedPaths,
   bans: Bans,
@@ -105,10 +107,9 @@ export const profileHandlers = (
     const credentials = await users.credentials(who.userId)
     const local = credentials.find(({ providerType }) => providerType === LOCAL_TYPE)
     if (local === undefined) return new Refusal('credentials_not_found')
-    const hash = await passwords.hash(local.subject)
     const account = local.subject
     const good = await bans.attempt(address, async () => {
-      const good = await hasher.verify(hash, current_password)
+      const good = await checkPassword(account, current_password, address)
       // The same count as at the login: a socket that was left open is no second door for guesses.
       if (good) bans.succeeded(address, account)
       else bans.failed(address, { account })

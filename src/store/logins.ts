@@ -1,8 +1,9 @@
 /** Login flows and authorization codes in SQL. */
 import type { Executor } from './executor.ts'
+import type { Db } from './log.ts'
 import type { Digest } from './model.ts'
 import { fromCode, fromFlow, toCode, toFlow } from './schema.ts'
-import type { Codes, Flows, Onboarding } from './store.ts'
+import type { Codes, Flows, Onboarding, Places } from './store.ts'
 import { revokeRows } from './tokens.ts'
 
 export const codeStore = ({ write }: Executor): Codes => ({
@@ -29,6 +30,55 @@ export const codeStore = ({ write }: Executor): Codes => ({
   },
 })
 
+/** Removes a network's oldest open flow that nobody has typed into. False: there is none. */
+const evict = async (db: Db, network: string, now: number): Promise<boolean> => {
+  const oldest = await db
+    .selectFrom('auth_flow')
+    .select('id')
+    .where('network', '=', network)
+    .where('version', '=', 0)
+    .where('expires_at', '>', now)
+    .orderBy('expires_at')
+    .limit(1)
+    .executeTakeFirst()
+  if (oldest === undefined) return false
+  await db.deleteFrom('auth_flow').where('id', '=', oldest.id).execute()
+  return true
+}
+
+/** An account is known to at most so many places; the one that was used longest ago is forgotten first. */
+const PLACES = 100
+
+export const placeStore = ({ read, write }: Executor): Places => ({
+  until: (username, network) =>
+    read(async (db) => {
+      const row = await db
+        .selectFrom('auth_place')
+        .select('expires_at')
+        .where('username', '=', username)
+        .where('network', '=', network)
+        .executeTakeFirst()
+      return row?.expires_at ?? 0
+    }),
+
+  note: async (username, network, expiresAt) => {
+    await write(async (db) => {
+      await db
+        .insertInto('auth_place')
+        .values({ username, network, expires_at: expiresAt })
+        .onConflict((conflict) => conflict.columns(['username', 'network']).doUpdateSet({ expires_at: expiresAt }))
+        .execute()
+      const kept = db
+        .selectFrom('auth_place')
+        .select('network')
+        .where('username', '=', username)
+        .orderBy('expires_at', 'desc')
+        .limit(PLACES)
+      await db.deleteFrom('auth_place').where('username', '=', username).where('network', 'not in', kept).execute()
+    })
+  },
+})
+
 export const flowStore = ({ read, write }: Executor): Flows => ({
   put: async (flow, caps, now) => {
     const { value } = await write(async (db) => {
@@ -36,10 +86,22 @@ export const flowStore = ({ read, write }: Executor): Flows => ({
         .selectFrom('auth_flow')
         .select((eb) => eb.fn.countAll().as('n'))
         .where('expires_at', '>', now)
-      const total = await open.executeTakeFirstOrThrow()
-      if (Number(total.n) >= caps.total) return 'full' as const
-      const here = await open.where('address', '=', flow.address).executeTakeFirstOrThrow()
-      if (Number(here.n) >= caps.perAddress) return 'full' as const
+      const here = await open.where('network', '=', flow.network).executeTakeFirstOrThrow()
+      if (Number(here.n) >= caps.perNetwork) {
+        if (!(await evict(db, flow.network, now))) return 'full' as const
+      } else {
+        const total = await open.executeTakeFirstOrThrow()
+        if (Number(total.n) >= caps.total) {
+          const greediest = await open
+            .select('network')
+            .where('version', '=', 0)
+            .groupBy('network')
+            .orderBy('n', 'desc')
+            .limit(1)
+            .executeTakeFirst()
+          if (greediest === undefined || !(await evict(db, greediest.network, now))) return 'full' as const
+        }
+      }
       await db.insertInto('auth_flow').values(fromFlow(flow)).execute()
       return 'kept' as const
     })

@@ -124,4 +124,23 @@ export const migrations = ({ bytes, bigint }: Types): Record<string, Migration> 
         .execute()
     },
   },
+  '0003_login_places': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // Where an account logged in from lately.
+      await db.schema
+        .createTable('auth_place')
+        .addColumn('username', 'text', (c) => c.notNull())
+        .addColumn('network', 'text', (c) => c.notNull())
+        .addColumn('expires_at', bigint, (c) => c.notNull())
+        .addPrimaryKeyConstraint('auth_place_key', ['username', 'network'])
+        .execute()
+      await db.schema.createIndex('auth_place_expires').on('auth_place').column('expires_at').execute()
+      // A flow lives for minutes: those of before are not worth a guess at their network.
+      await db.schema
+        .alterTable('auth_flow')
+        .addColumn('network', 'text', (c) => c.notNull().defaultTo(''))
+        .execute()
+      await db.schema.createIndex('auth_flow_network').on('auth_flow').column('network').execute()
+    },
+  },
 })

@@ -95,6 +95,8 @@ export interface Flow {
   readonly version: number
   /** The address that began it; it may not move. */
   readonly address: string
+  /** What it is counted under: the address, or the network that one machine has all of. */
+  readonly network: string
   readonly clientId: string
   readonly redirectUri: string
   readonly providerType: string

@@ -68,6 +68,7 @@ export const passwordStore = ({ read, write }: Executor): Passwords => ({
         .where('username', '=', username)
         .executeTakeFirst()
       if (numDeletedRows !== 1n) return 'not_found' as const
+      await db.deleteFrom('auth_place').where('username', '=', username).execute()
       const credential = await localCredential(db).where('subject', '=', username).executeTakeFirst()
       if (credential === undefined) return 'removed' as const
       const grants = await db
@@ -108,6 +109,7 @@ export const passwordStore = ({ read, write }: Executor): Passwords => ({
       if (credential === undefined) return 'no_credential' as const
       if (await isTaken(db, username)) return 'username_taken' as const
       await db.updateTable('auth_password').set({ username }).where('username', '=', credential.subject).execute()
+      await db.updateTable('auth_place').set({ username }).where('username', '=', credential.subject).execute()
       await db.updateTable('auth_credential').set({ subject: username }).where('id', '=', credential.id).execute()
       return 'renamed' as const
     })

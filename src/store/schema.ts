@@ -45,11 +45,13 @@ export interface Tables {
     presented: number
   }
   auth_onboarding: { step: string }
+  auth_place: { username: string; network: string; expires_at: number }
   auth_ban: { network: string; ends_at: number }
   auth_flow: {
     id: string
     version: number
     address: string
+    network: string
     client_id: string
     redirect_uri: string
     provider_type: string
@@ -159,6 +161,7 @@ export const toFlow = (row: Tables['auth_flow']): Flow => ({
   id: row.id as Flow['id'],
   version: row.version,
   address: row.address,
+  network: row.network,
   clientId: row.client_id,
   redirectUri: row.redirect_uri,
   providerType: row.provider_type,
@@ -172,6 +175,7 @@ export const fromFlow = (flow: Flow): Tables['auth_flow'] => ({
   id: flow.id,
   version: flow.version,
   address: flow.address,
+  network: flow.network,
   client_id: flow.clientId,
   redirect_uri: flow.redirectUri,
   provider_type: flow.providerType,

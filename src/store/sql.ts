@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { banStore } from './bans.ts'
 import type { Executor } from './executor.ts'
 import { readChanges } from './log.ts'
-import { codeStore, flowStore, onboardingStore } from './logins.ts'
+import { codeStore, flowStore, onboardingStore, placeStore } from './logins.ts'
 import { passwordStore } from './passwords.ts'
 import type { Store } from './store.ts'
 import { tokenStore } from './tokens.ts'
@@ -23,6 +23,7 @@ export const sqlStore = (name: string, executor: Executor, clock: Clock): Store 
     tokens: tokenStore(executor, touches),
     codes: codeStore(executor),
     flows: flowStore(executor),
+    places: placeStore(executor),
     onboarding: onboardingStore(executor),
     bans: banStore(executor),
     changes: (from, limit) => executor.read((db) => readChanges(db, from, limit)),
@@ -37,6 +38,7 @@ export const sqlStore = (name: string, executor: Executor, clock: Clock): Store 
           .where('expires_at', '<=', now - KEEP_PAST_END_MS)
           .execute()
         await db.deleteFrom('auth_ban').where('ends_at', '<=', now).execute()
+        await db.deleteFrom('auth_place').where('expires_at', '<=', now).execute()
       })
     },
     close: async () => {

@@ -31,10 +31,10 @@ export class StoreRefused extends Error {
   override readonly name = 'StoreRefused'
 }
 
-/** How many login flows may be open, in all and for one address. */
+/** How many login flows may be open, in all and for one network. */
 export interface FlowCaps {
   readonly total: number
-  readonly perAddress: number
+  readonly perNetwork: number
 }
 
 export interface NewOwner {
@@ -143,7 +143,10 @@ export interface Codes {
 }
 
 export interface Flows {
-  /** Keeps a new flow, unless as many as the caps allow are open. */
+  /**
+   * Keeps a new flow. At a cap the oldest flow that nobody has typed into makes room: that of the same network, or of the
+   * one with the most where it is too many in all. `full`: there is none.
+   */
   put(flow: Flow, caps: FlowCaps, now: number): Promise<'kept' | 'full'>
   get(id: FlowId): Promise<Flow | null>
   /** Keeps the next version. False: somebody else's input came first, or the flow is gone. */
@@ -152,6 +155,13 @@ export interface Flows {
   finish(flow: Flow, code: AuthCode | null): Promise<boolean>
   /** False: there was none. */
   remove(id: FlowId): Promise<boolean>
+}
+
+/** From which networks a user name's password was given lately. */
+export interface Places {
+  /** Until when this one is known; 0 if it is not. */
+  until(username: string, network: string): Promise<number>
+  note(username: string, network: string, expiresAt: number): Promise<void>
 }
 
 export interface Onboarding {
@@ -176,11 +186,12 @@ export interface Store {
   readonly tokens: Tokens
   readonly codes: Codes
   readonly flows: Flows
+  readonly places: Places
   readonly onboarding: Onboarding
   readonly bans: Bans
   /** The log from a number on, that row included, at most `limit` rows. */
   changes(from: number, limit: number): Promise<readonly Change[]>
-  /** Removes what is past its time and decides nothing: codes, flows and bans. */
+  /** Removes what is past its time and decides nothing: codes, flows, places and bans. */
   sweep(now: number): Promise<void>
   close(): Promise<void>
 }

@@ -45,8 +45,10 @@ const logInFrom = async (url: string, address: string, username: string, passwor
   return body.errors?.base ?? body.result
 }
 
-const fail = async ({ url }: Rig, address: string, times: number, username: string = USER.username): Promise<void> => {
-  for (let i = 0; i < times; i++) expect(await logInFrom(url, address, username, 'wrong')).toBe('invalid_auth')
+/** Each with another name, unless it is given: guesses at one are slowed down. */
+const fail = async ({ url }: Rig, address: string, times: number, username?: string): Promise<void> => {
+  for (let i = 0; i < times; i++)
+    expect(await logInFrom(url, address, username ?? `nobody-${address}-${i}`, 'wrong')).toBe('invalid_auth')
 }
 
 const refusedToken = async (url: string, address: string, accessToken: unknown): Promise<unknown> => {
@@ -157,22 +159,27 @@ test('eight banned networks in a wider one ban that one', async () => {
 
 test('an own login between guesses takes nothing off the guesses at somebody else', async () => {
   const { gateway } = await begin()
-  await fail(gateway, FAR, 9, 'bob')
+  await fail(gateway, FAR, 9)
   expect(await logInFrom(gateway.url, FAR, USER.username, USER.password)).toMatch(/^[0-9a-f]{64}$/)
-  await fail(gateway, FAR, 1, 'bob')
+  await fail(gateway, FAR, 1)
   expect(await providers(gateway.url, FAR)).toBe(403)
 })
 
 test('a login takes off what was mistyped for it', async () => {
   const { gateway } = await begin()
-  await fail(gateway, FAR, 9)
-  expect(await logInFrom(gateway.url, FAR, USER.username, USER.password)).toMatch(/^[0-9a-f]{64}$/)
-  await fail(gateway, FAR, 9)
+  const logIn = () => logInFrom(gateway.url, FAR, USER.username, USER.password)
+  // A known place: nothing is slowed down there.
+  expect(await logIn()).toMatch(/^[0-9a-f]{64}$/)
+  await fail(gateway, FAR, 9, USER.username)
+  expect(await logIn()).toMatch(/^[0-9a-f]{64}$/)
+  await fail(gateway, FAR, 9, USER.username)
   expect(await providers(gateway.url, FAR)).toBe(200)
 })
 
 test('of a hundred wrong passwords at once ten are looked at', async () => {
   const { gateway } = await begin()
+  // A known place: the account's own count, which would refuse more of them, is not asked there.
+  expect(await logInFrom(gateway.url, FAR, USER.username, USER.password)).toMatch(/^[0-9a-f]{64}$/)
   const start = { client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, handler: ['homeassistant', null] }
   const flows = await Promise.all(
     Array.from({ length: 100 }, async () => {

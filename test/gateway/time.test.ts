@@ -201,27 +201,42 @@ describe('a login flow', () => {
     })
   })
 
-  test('finds no room where as many are open as may be; a finished, an ended and an expired one make room', async () => {
+  test('finds no room where as many that were typed into are open as may be; a finished, an ended and an expired one make room', async () => {
     const gateway = await rig({ 'limits.login_flows.total': '3', 'limits.login_flows.lifetime': '1m' })
     await session(gateway.url)
-    const [first, second] = [await flow(gateway.url), await flow(gateway.url), await flow(gateway.url)]
+    const typed = async (): Promise<string> => {
+      const id = await flow(gateway.url)
+      expect((await enter(gateway.url, id, USER.username, 'wrong')).status).toBe(200)
+      return id
+    }
+    const [first, second] = [await typed(), await typed(), await typed()]
     expect(await start(gateway)).toEqual(FULL)
-    expect((await enter(gateway.url, first!, USER.username, USER.password)).status).toBe(200)
-    expect(await start(gateway)).toBe(200)
+    expect((await enter(gateway.url, first, USER.username, USER.password)).status).toBe(200)
+    await typed()
     expect(await start(gateway)).toEqual(FULL)
     await fetch(`${gateway.url}/auth/login_flow/${second}`, { method: 'DELETE' })
-    expect(await start(gateway)).toBe(200)
+    await typed()
     expect(await start(gateway)).toEqual(FULL)
     gateway.clock.move(MINUTE)
     expect(await start(gateway)).toBe(200)
   })
 
-  test('finds no room where its address has as many as it may, while others do', async () => {
+  test('that nobody typed into makes room for the next of its network, and a neighbour who starts many meets his own cap first', async () => {
     const gateway = await rig({ 'limits.login_flows.per_address': '2', 'server.trusted_proxies': '127.0.0.1' })
     await session(gateway.url)
-    const from = (address: string) => start(gateway, { 'x-forwarded-for': address })
-    expect([await from('192.0.2.1'), await from('192.0.2.1'), await from('192.0.2.1')]).toEqual([200, 200, FULL])
-    expect([await from('192.0.2.2'), await from('192.0.2.1')]).toEqual([200, FULL])
+    const from = (address: string) => flow(gateway.url, { 'x-forwarded-for': address })
+    const stepAt = async (id: string, address: string) =>
+      (await enter(gateway.url, id, USER.username, 'wrong', { 'x-forwarded-for': address })).status
+    const [oldest, younger] = [await from('2001:db8:1:2::1'), await from('2001:db8:1:2::2')]
+    const elsewhere = await from('2001:db8:1:3::1')
+    for (let i = 0; i < 5; i++) await from('2001:db8:1:2::3')
+    expect([await stepAt(oldest, '2001:db8:1:2::1'), await stepAt(younger, '2001:db8:1:2::2')]).toEqual([404, 404])
+    expect(await stepAt(elsewhere, '2001:db8:1:3::1')).toBe(200)
+    const [mine, his] = [await from('2001:db8:1:2::1'), await from('2001:db8:1:2::3')]
+    expect(await stepAt(mine, '2001:db8:1:2::1')).toBe(200)
+    for (let i = 0; i < 5; i++) await from('2001:db8:1:2::3')
+    expect(await stepAt(mine, '2001:db8:1:2::1')).toBe(200)
+    expect(await stepAt(his, '2001:db8:1:2::3')).toBe(404)
   })
 })
 

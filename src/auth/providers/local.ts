@@ -1,7 +1,6 @@
 /** The local password provider. Its type on the wire is `homeassistant`, for which clients have texts. */
 import { z } from 'zod'
-import type { Passwords } from '../../store/store.ts'
-import type { PasswordHasher } from '../hashing.ts'
+import type { PasswordCheck } from '../password-check.ts'
 import type { AuthProvider, Verdict } from '../provider.ts'
 
 export const LOCAL_TYPE = 'homeassistant'
@@ -22,7 +21,7 @@ export const refuseUsername = (username: string): string | null => {
 
 const input = z.strictObject({ username: z.string(), password: z.string() })
 
-export const localProvider = (passwords: Passwords, hasher: PasswordHasher): AuthProvider => ({
+export const localProvider = (check: PasswordCheck): AuthProvider => ({
   type: LOCAL_TYPE,
   id: null,
   name: 'Home Assistant Local',
@@ -31,15 +30,12 @@ export const localProvider = (passwords: Passwords, hasher: PasswordHasher): Aut
     { type: 'string', name: 'username', required: true },
     { type: 'string', name: 'password', required: true },
   ],
-  login: async (given): Promise<Verdict> => {
+  login: async (given, address): Promise<Verdict> => {
     const parsed = input.safeParse(given)
     if (!parsed.success) return { kind: 'malformed' }
-    const { password } = parsed.data
     const username = normalizeUsername(parsed.data.username)
-    const hash = await passwords.hash(username)
-    if (!(await hasher.verify(hash, password))) return { kind: 'refused', error: 'invalid_auth' }
-    // The parameters have changed since: the one moment at which the password is known.
-    if (hash !== null && hasher.isOutdated(hash)) await passwords.rehash(username, hash, await hasher.hash(password))
-    return { kind: 'identity', subject: username }
+    return (await check(username, parsed.data.password, address))
+      ? { kind: 'identity', subject: username }
+      : { kind: 'refused', error: 'invalid_auth' }
   },
 })
