@@ -13,7 +13,7 @@ import type { Keys } from '../auth/secrets.ts'
 import { createSignedPaths } from '../auth/signed-paths.ts'
 import { createTokens, type TokenRules } from '../auth/tokens.ts'
 import { Verifier } from '../auth/verifier.ts'
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { ChangeFeed } from '../store/changes.ts'
 import type { Ban, GrantId } from '../store/model.ts'
@@ -42,6 +42,7 @@ import { createOrigins, isLoopbackHost, type OriginOptions } from './origins.ts'
 import { type Pages, pageRoutes } from './pages.ts'
 import { connectionHandlers, profileHandlers } from './profile.ts'
 import { createResolve } from './proxies.ts'
+import { startReaper } from './reaper.ts'
 import { tokenRoutes } from './token.ts'
 
 export interface GatewayOptions {
@@ -99,9 +100,6 @@ export interface Gateway {
   /** Refuses what is new, finishes what is under way, and resolves when the last socket is gone. */
   drain(): Promise<void>
 }
-
-/** Expired grants, codes and flows are looked for this often. */
-const REAP_MS = 60_000
 
 const badForwarding = early(message(400, 'The forwarding headers are not from a trusted proxy.'))
 
@@ -210,7 +208,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     metrics,
   })
   const admin = createRouter({
-    routes: healthRoutes(metrics, () => !draining),
+    routes: healthRoutes(metrics, () => (draining ? 'draining' : store.condition === 'ready' ? 'ready' : 'degraded')),
     isAllowed: () => false,
     log,
     metrics: null,
@@ -223,21 +221,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     if (connections.size === 0) gone?.()
   }
 
-  let reaper: Timer | null = null
-  const reap = async (): Promise<void> => {
-    try {
-      const ended = await tokens.reap()
-      if (ended > 0) log.info({ grants: ended }, 'grants expired')
-      await store.sweep(clock.now())
-    } catch (error) {
-      log.warn({ err: error }, 'expired grants could not be removed')
-    }
-    if (!draining)
-      reaper = clock.after(REAP_MS, () => {
-        reaping = reap()
-      })
-  }
-  let reaping = reap()
+  const reaper = startReaper(tokens, store, clock, log)
 
   return {
     app: {
@@ -288,7 +272,6 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
 
     drain: async () => {
       draining = true
-      reaper?.cancel()
       const empty =
         connections.size === 0
           ? null
@@ -296,7 +279,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
               gone = resolve
             })
       for (const connection of [...connections]) connection.drain()
-      await Promise.all([empty, reaping])
+      await Promise.all([empty, reaper.stop()])
     },
   }
 }

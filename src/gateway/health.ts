@@ -2,12 +2,12 @@
 import { json, type Route } from './http.ts'
 import type { Metrics } from './metrics.ts'
 
-export const healthRoutes = (metrics: Metrics, ready: () => boolean): readonly Route[] => [
+export const healthRoutes = (metrics: Metrics, state: () => 'ready' | 'draining' | 'degraded'): readonly Route[] => [
   { method: 'GET', path: '/healthz', handle: () => json(200, { status: 'ok' }) },
   {
     method: 'GET',
     path: '/readyz',
-    handle: () => (ready() ? json(200, { status: 'ready' }) : json(503, { status: 'draining' })),
+    handle: () => json(state() === 'ready' ? 200 : 503, { status: state() }),
   },
   {
     method: 'GET',

@@ -9,6 +9,9 @@ import { revokeRows } from './tokens.ts'
 /** The provider type of the credentials whose subject is a user name. */
 const LOCAL = 'homeassistant'
 
+/** What ends somebody's rights has to work on a full disk too. */
+const VITAL = { vital: true }
+
 const localCredential = (db: Db) => db.selectFrom('auth_credential').selectAll().where('provider_type', '=', LOCAL)
 
 const userExists = async (db: Db, user: UserId): Promise<boolean> =>
@@ -80,7 +83,7 @@ export const passwordStore = ({ read, write }: Executor): Passwords => ({
       await db.deleteFrom('auth_credential').where('id', '=', credential.id).execute()
       log({ kind: 'user_changed', subject: credential.user_id, data: {} })
       return 'removed' as const
-    })
+    }, VITAL)
     return value
   },
 
@@ -98,7 +101,7 @@ export const passwordStore = ({ read, write }: Executor): Passwords => ({
         .execute()
       await revokeRows(grants, db, log, 'password_changed')
       return 'set' as const
-    })
+    }, VITAL)
     return value
   },
 

@@ -26,8 +26,12 @@ export const sqlStore = (name: string, executor: Executor, clock: Clock): Store 
     places: placeStore(executor),
     onboarding: onboardingStore(executor),
     bans: banStore(executor),
+    get condition() {
+      return executor.condition
+    },
     changes: (from, limit) => executor.read((db) => readChanges(db, from, limit)),
     sweep: async (now) => {
+      executor.recover()
       await executor.write(async (db) => {
         await db
           .deleteFrom('auth_code')

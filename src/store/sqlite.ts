@@ -3,30 +3,23 @@
  * a change is applied in the turn of its commit.
  */
 import { randomUUID, timingSafeEqual } from 'node:crypto'
+import { dirname, join } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { Kysely, Migrator, SqliteAdapter, SqliteDialect } from 'kysely'
 import type { Clock } from '../clock.ts'
 import { ChangeFeed } from './changes.ts'
-import type { Executor, Log } from './executor.ts'
-import { append, type Db, readHead } from './log.ts'
+import { readHead } from './log.ts'
 import { migrations, sqliteTypes } from './migrations.ts'
-import type { Change, NewChange } from './model.ts'
+import { createReserve } from './reserve.ts'
 import type { Tables } from './schema.ts'
 import { sqlStore } from './sql.ts'
-import { type Store, StoreRefused, StoreUnavailable } from './store.ts'
-
-/** More calls than this wait for the next turn, so that a crowd of writers leaves the sockets their time. */
-const MAX_BATCH = 64
+import { resultCode, SqliteExecutor } from './sqlite-executor.ts'
+import { type Store, StoreRefused } from './store.ts'
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html). */
 const BUSY = 5
 const CORRUPT = 11
 const NOTADB = 26
-
-const resultCode = (error: unknown): number | null => {
-  const code = (error as { errcode?: unknown } | null)?.errcode
-  return typeof code === 'number' ? code & 0xff : null
-}
 
 /** Node 22 brings SQLite along; on Node 20 the same interface comes from a package. */
 const openDatabase = async (file: string): Promise<DatabaseSync> => {
@@ -64,134 +57,6 @@ const dialectOf = (database: DatabaseSync): SqliteDialect => {
   dialect.createAdapter = () =>
     Object.defineProperty(new SqliteAdapter(), 'supportsTransactionalDdl', { value: true }) as SqliteAdapter
   return dialect
-}
-
-interface Call {
-  readonly writes: boolean
-  readonly run: (db: Db, log: Log) => Promise<unknown>
-  readonly resolve: (outcome: { value: unknown; seq: number }) => void
-  readonly reject: (error: unknown) => void
-}
-
-type Outcome = { readonly value: unknown; readonly seq: number } | { readonly error: unknown }
-
-class SqliteExecutor implements Executor {
-  readonly #database: DatabaseSync
-  readonly #db: Db
-  readonly #clock: Clock
-  readonly #feed: ChangeFeed
-  #queue: Call[] = []
-  #turn: Promise<void> | null = null
-  #closed = false
-
-  constructor(database: DatabaseSync, db: Db, feed: ChangeFeed, clock: Clock) {
-    this.#database = database
-    this.#db = db
-    this.#feed = feed
-    this.#clock = clock
-  }
-
-  // Arrow functions: the store takes them apart from the object.
-  readonly read = async <T>(op: (db: Db) => Promise<T>): Promise<T> => {
-    const { value } = await this.#enqueue<T>(false, op)
-    return value
-  }
-
-  readonly write = <T>(op: (db: Db, log: Log) => Promise<T>): Promise<{ value: T; seq: number }> =>
-    this.#enqueue<T>(true, op)
-
-  /** Between two transactions: what was acknowledged is in it, and nothing half. */
-  async copy(file: string): Promise<void> {
-    await this.#turn
-    try {
-      this.#database.prepare('vacuum into ?').run(file)
-    } catch (cause) {
-      throw new StoreUnavailable(`${file} could not be written`, { cause })
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true
-    await this.#turn
-    // On Node 20 the package's close leaves the connection, and so its lock, to the garbage collector as long as
-    // prepared statements are about: the lock is given back first, for which the write-ahead log is folded in.
-    this.#database.exec(
-      'pragma journal_mode = delete; pragma locking_mode = normal; select 1 from sqlite_master limit 1',
-    )
-    this.#database.close()
-  }
-
-  #enqueue<T>(writes: boolean, run: Call['run']): Promise<{ value: T; seq: number }> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed) {
-        reject(new StoreUnavailable('the store is closed'))
-        return
-      }
-      this.#queue.push({ writes, run, resolve: resolve as Call['resolve'], reject })
-      this.#turn ??= this.#drain()
-    })
-  }
-
-  async #drain(): Promise<void> {
-    while (this.#queue.length > 0) {
-      // Everything that this turn's events ask for joins the batch.
-      await new Promise<void>((resolve) => setImmediate(resolve))
-      const batch = this.#queue.slice(0, MAX_BATCH)
-      this.#queue = this.#queue.slice(MAX_BATCH)
-      await this.#commit(batch)
-    }
-    this.#turn = null
-  }
-
-  /** The driver is synchronous: the awaits in here are microtasks, and the event loop does not turn before the commit. */
-  async #commit(batch: readonly Call[]): Promise<void> {
-    const outcomes: Outcome[] = []
-    const committed: Change[] = []
-    const writes = batch.some((call) => call.writes)
-    try {
-      this.#database.exec(writes ? 'begin immediate' : 'begin')
-      for (const call of batch) outcomes.push(await this.#runOne(call, committed))
-      this.#database.exec('commit')
-    } catch (cause) {
-      this.#rollBack()
-      const error = new StoreUnavailable('the transaction could not be committed', { cause })
-      for (const call of batch) call.reject(error)
-      return
-    }
-    this.#feed.apply(committed)
-    for (const [i, call] of batch.entries()) {
-      const outcome = outcomes[i]!
-      if ('error' in outcome) call.reject(outcome.error)
-      else call.resolve(outcome)
-    }
-  }
-
-  /** One call in a savepoint of its own, so that its failure is not its neighbours'. */
-  async #runOne(call: Call, committed: Change[]): Promise<Outcome> {
-    if (call.writes) this.#database.exec('savepoint one')
-    try {
-      const changes: NewChange[] = []
-      const value = await call.run(this.#db, (change) => changes.push(change))
-      const rows = changes.length === 0 ? [] : await append(this.#db, changes, this.#clock.now())
-      if (call.writes) this.#database.exec('release one')
-      committed.push(...rows)
-      return { value, seq: committed.at(-1)?.seq ?? this.#feed.head.seq }
-    } catch (error) {
-      // Where SQLite has already rolled everything back (full disk), this throws too, and the whole batch fails.
-      if (call.writes) this.#database.exec('rollback to one; release one')
-      return {
-        error: resultCode(error) === null ? error : new StoreUnavailable('a statement failed', { cause: error }),
-      }
-    }
-  }
-
-  #rollBack(): void {
-    try {
-      this.#database.exec('rollback')
-    } catch {
-      // Nothing was open any more.
-    }
-  }
 }
 
 export interface SqliteOptions {
@@ -269,7 +134,9 @@ const prepare = async (database: DatabaseSync, options: SqliteOptions): Promise<
     throw new StoreRefused(`the pepper file does not belong to ${file}; put the pepper back that was used with it`)
   }
   const feed = new ChangeFeed(await readHead(db))
-  const executor = new SqliteExecutor(database, db, feed, clock)
+  const reserve = createReserve(file === ':memory:' ? null : join(dirname(file), 'reserve'))
+  reserve.take()
+  const executor = new SqliteExecutor(database, db, feed, clock, reserve)
   return { store: sqlStore('sqlite', executor, clock), feed, logId, copy: (file) => executor.copy(file) }
 }
 

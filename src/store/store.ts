@@ -178,6 +178,9 @@ export interface Bans {
   remove(network: string): Promise<void>
 }
 
+/** `full`: the disk is, or was until a moment ago; `failing`: nothing was kept the last times. */
+export type StoreCondition = 'ready' | 'full' | 'failing'
+
 export interface Store {
   /** For the start line and the log. */
   readonly name: string
@@ -189,9 +192,11 @@ export interface Store {
   readonly places: Places
   readonly onboarding: Onboarding
   readonly bans: Bans
+  /** Whether it takes what is to be kept. */
+  readonly condition: StoreCondition
   /** The log from a number on, that row included, at most `limit` rows. */
   changes(from: number, limit: number): Promise<readonly Change[]>
-  /** Removes what is past its time and decides nothing: codes, flows, places and bans. */
+  /** Removes what is past its time and decides nothing: codes, flows, places and bans; and recovers from a full disk. */
   sweep(now: number): Promise<void>
   close(): Promise<void>
 }

@@ -145,10 +145,13 @@ export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens 
     },
 
     revoke: async (selector): Promise<Revoked> => {
-      const { value, seq } = await write(async (db, log) => {
-        const rows = await selected(db, selector).execute()
-        return revokeRows(rows, db, log, 'revoked')
-      })
+      const { value, seq } = await write(
+        async (db, log) => {
+          const rows = await selected(db, selector).execute()
+          return revokeRows(rows, db, log, 'revoked')
+        },
+        { vital: true },
+      )
       return { seq, grants: value }
     },
 

@@ -26,6 +26,9 @@ const endGrants = async (db: Db, log: Log, user: UserId, reason: string): Promis
   await revokeRows(rows, db, log, reason)
 }
 
+/** What ends somebody's rights has to work on a full disk too. */
+const VITAL = { vital: true }
+
 export const userStore = ({ read, write }: Executor): Users => ({
   any: () =>
     read(async (db) => {
@@ -116,7 +119,7 @@ export const userStore = ({ read, write }: Executor): Users => ({
       if (!changed.isActive) await endGrants(db, log, id, 'user_inactive')
       log({ kind: 'user_changed', subject: id, data: {} })
       return changed
-    })
+    }, VITAL)
     return value
   },
 
@@ -140,7 +143,7 @@ export const userStore = ({ read, write }: Executor): Users => ({
       await db.deleteFrom('auth_user').where('id', '=', id).execute()
       log({ kind: 'user_removed', subject: id, data: {} })
       return 'removed' as const
-    })
+    }, VITAL)
     return value
   },
 })

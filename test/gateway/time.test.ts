@@ -1,5 +1,6 @@
 /** What ends by itself, and when; and what a wall clock that is set does to it. */
 import { once } from 'node:events'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   authenticated,
@@ -269,6 +270,44 @@ describe('a wall clock that is set', () => {
     gateway.clock.jump(-HOUR)
     expect(await refresh(gateway, refresh_token)).toEqual({ status: 400, body: { error: 'invalid_grant' } })
     expect(await bearer(gateway, access_token)).toEqual(UNAUTHORIZED)
+  })
+
+  /** Minutes pass, each with all that it brings about. */
+  const pass = async ({ clock }: Rig, minutes: number): Promise<void> => {
+    for (let i = 0; i < minutes; i++) {
+      clock.move(MINUTE)
+      await nextTurn()
+    }
+  }
+  const jumps = ({ logged }: Rig) =>
+    logged.filter(({ msg }) => String(msg).startsWith('clock_jump')).map(({ seconds }) => seconds)
+
+  test('a year forward and back within ten minutes ends no session', async () => {
+    const gateway = await rig()
+    const { access_token, refresh_token } = await session(gateway.url)
+    await pass(gateway, 10)
+    gateway.clock.jump(365 * DAY)
+    await pass(gateway, 1)
+    await expect.poll(() => jumps(gateway)).toEqual([365 * 86_400])
+    expect(await bearer(gateway, access_token)).toEqual(UNAUTHORIZED)
+    await pass(gateway, 8)
+    gateway.clock.jump(-365 * DAY)
+    await pass(gateway, 1)
+    await expect.poll(() => jumps(gateway)).toEqual([365 * 86_400, -365 * 86_400])
+    expect(await bearer(gateway, access_token)).toEqual(RUNNING)
+    expect((await refresh(gateway, refresh_token)).status).toBe(200)
+  })
+
+  test('a year forward for more than ten minutes ends what would have ended in it', async () => {
+    const gateway = await rig()
+    const { refresh_token } = await session(gateway.url)
+    await pass(gateway, 10)
+    gateway.clock.jump(365 * DAY)
+    await pass(gateway, 15)
+    const ended = () => gateway.logged.filter(({ msg }) => msg === 'grants expired').map(({ grants }) => grants)
+    await expect.poll(ended).toEqual([1])
+    gateway.clock.jump(-365 * DAY)
+    expect(await refresh(gateway, refresh_token)).toEqual({ status: 400, body: { error: 'invalid_grant' } })
   })
 
   test.each([-HOUR, HOUR])('by %i ms neither moves nor meets the deadline of a socket', async (ms) => {
