@@ -4,6 +4,7 @@ import { variableOf } from '../config/environment.ts'
 import { type Key, settings } from '../config/settings.ts'
 import { createLog, type LogFormat } from '../log.ts'
 import { type Running, start } from '../main.ts'
+import { nodeWarning } from '../node-version.ts'
 import { type ConfigFlags, loadConfig, withConfigFlags } from './configuration.ts'
 import { explain } from './failure.ts'
 
@@ -14,6 +15,8 @@ const serve = async (flags: ConfigFlags): Promise<void> => {
   const running = await start(config, log, { processMetrics: true })
   // Before the line that says so: whoever waits for it may signal at once.
   heedSignals(running, log)
+  const outdated = nodeWarning(process.version)
+  if (outdated !== null) log.warn(outdated)
   const { url, adminUrl, transport, insteadBecause, store, setUpUrl } = running
   const why = insteadBecause === null ? {} : { transport_because: insteadBecause }
   const facts = { url, admin: adminUrl, transport, ...why, store, ...(setUpUrl === null ? {} : { set_up: setUpUrl }) }

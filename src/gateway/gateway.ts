@@ -18,7 +18,7 @@ import type { Log } from '../log.ts'
 import type { ChangeFeed } from '../store/changes.ts'
 import type { Ban, GrantId } from '../store/model.ts'
 import type { FlowCaps, Store } from '../store/store.ts'
-import type { App } from '../transport/transport.ts'
+import type { App, HttpResponse } from '../transport/transport.ts'
 import { adminHandlers } from './admin.ts'
 import { apiRoutes } from './api.ts'
 import { Backlog } from './backlog.ts'
@@ -31,8 +31,9 @@ import { createDispatch } from './dispatch.ts'
 import { Doorway, type DoorwayLimits } from './doorway.ts'
 import { healthRoutes } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
-import { banned, createRouter, early, json, message } from './http.ts'
+import { banned, commonHeaders, createRouter, json, message } from './http.ts'
 import { Hub } from './hub.ts'
+import { introspectionRoutes } from './introspection.ts'
 import { loginRoutes } from './login.ts'
 import { metadataRoutes } from './metadata.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -101,7 +102,7 @@ export interface Gateway {
   drain(): Promise<void>
 }
 
-const badForwarding = early(message(400, 'The forwarding headers are not from a trusted proxy.'))
+const badForwarding = message(400, 'The forwarding headers are not from a trusted proxy.')
 
 const SOCKET_PATH = '/api/websocket'
 
@@ -130,6 +131,12 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     parts.banned,
   )
   const identify = createIdentify(verifier, signedPaths, bans)
+  const headers = commonHeaders(options.scheme)
+  /** An answer that is given before any route is looked for. */
+  const early = (response: HttpResponse): HttpResponse => ({
+    ...response,
+    headers: { ...headers, ...response.headers },
+  })
   const resolve = createResolve(options.trustedProxies, options.scheme)
   const origins = createOrigins(options.origins)
   const backlog = new Backlog(options.outbox.total)
@@ -197,18 +204,21 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
             ...onboardingRoutes(setUp, store.users, log),
             ...onboardingStepRoutes({ identify, store, clock, mayRedirect, codeLifetimeMs: options.codeLifetimeMs }),
           ]),
+      ...introspectionRoutes({ identify, verifier, tokens: store.tokens, clock, base: parts.base }),
       ...apiRoutes({ identify, store, clock }),
       ...metadataRoutes(parts.base, parts.pages.has('/profile')),
       ...pageRoutes(parts.pages, store.users),
       // A handshake never gets here: what does is a plain request at the socket's address.
       { method: 'GET', path: SOCKET_PATH, handle: () => message(400, 'This is a WebSocket address.') },
     ],
+    headers,
     isAllowed: origins.isAllowed,
     log,
     metrics,
   })
   const admin = createRouter({
     routes: healthRoutes(metrics, () => (draining ? 'draining' : store.condition === 'ready' ? 'ready' : 'degraded')),
+    headers: commonHeaders('http'),
     isAllowed: () => false,
     log,
     metrics: null,
@@ -227,7 +237,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     app: {
       http: (request) => {
         const caller = resolve(request.address, request.header)
-        if (caller === null) return badForwarding
+        if (caller === null) return early(badForwarding)
         const { address, viaProxy } = caller
         const remaining = bans.remaining(address)
         if (remaining > 0) return early(banned(remaining))
@@ -238,7 +248,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
       },
       upgrade: (handshake) => {
         const caller = resolve(handshake.address, handshake.header)
-        if (caller === null) return badForwarding
+        if (caller === null) return early(badForwarding)
         const remaining = bans.remaining(caller.address)
         if (remaining > 0) return early(banned(remaining))
         if (handshake.path !== SOCKET_PATH) return early(message(404, 'Not found.'))

@@ -51,16 +51,13 @@ const busy = (path: string, retryAfterMs: number): HttpResponse => {
     : json(503, { message: 'Temporarily unavailable.' }, retry)
 }
 
-const COMMON_HEADERS = {
+/** What every answer has; `scheme` is what clients come by. */
+export const commonHeaders = (scheme: 'http' | 'https'): Readonly<Record<string, string>> => ({
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'SAMEORIGIN',
-}
-
-/** An answer that is given before any route is looked for. */
-export const early = (response: HttpResponse): HttpResponse => ({
-  ...response,
-  headers: { ...COMMON_HEADERS, ...response.headers },
+  // A browser that was here once does not come without TLS again (RFC 6797).
+  ...(scheme === 'https' ? { 'strict-transport-security': 'max-age=31536000' } : {}),
 })
 
 /** What a preflight may ask for (Home Assistant's list). */
@@ -83,6 +80,8 @@ const preflight = (request: HttpRequest, mayRead: boolean): HttpResponse => {
 
 export interface RouterOptions {
   readonly routes: readonly Route[]
+  /** Of every answer. */
+  readonly headers: Readonly<Record<string, string>>
   /** Origins that may read the answers of every route. */
   readonly isAllowed: (origin: string) => boolean
   readonly log: Log
@@ -90,7 +89,7 @@ export interface RouterOptions {
 }
 
 /** A function from request to answer that never rejects. */
-export const createRouter = ({ routes, isAllowed, log, metrics }: RouterOptions) => {
+export const createRouter = ({ routes, headers, isAllowed, log, metrics }: RouterOptions) => {
   const exact = new Map<string, Route[]>()
   const open = new Map<string, Route[]>()
   for (const route of routes) {
@@ -138,6 +137,6 @@ export const createRouter = ({ routes, isAllowed, log, metrics }: RouterOptions)
     // On every status: a page must be able to read why it was refused.
     const shared = mayRead ? { 'access-control-allow-origin': origin } : {}
     const varies = open || mayRead ? { vary: 'Origin' } : {}
-    return { ...response, headers: { ...COMMON_HEADERS, ...response.headers, ...shared, ...varies } }
+    return { ...response, headers: { ...headers, ...response.headers, ...shared, ...varies } }
   }
 }

@@ -18,6 +18,8 @@ export const metadataRoutes = (base: () => string, hasProfile: boolean): readonl
         grant_types_supported: ['authorization_code', 'refresh_token'],
         token_endpoint_auth_methods_supported: ['none'],
         revocation_endpoint_auth_methods_supported: ['none'],
+        introspection_endpoint: `${base()}/auth/introspect`,
+        introspection_endpoint_auth_methods_supported: ['Bearer'],
         code_challenge_methods_supported: ['S256'],
         client_id_metadata_document_supported: true,
         service_documentation: DOCUMENTATION,

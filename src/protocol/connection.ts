@@ -30,7 +30,10 @@ export const connection = {
   unsubscribe_events: command({
     doc: 'End a subscription of this socket, whatever command began it.',
     needs: 'user',
-    input: { subscription: z.coerce.number() },
+    // What Python's int() takes, as in Home Assistant; JavaScript would make a 0 of null and of [].
+    input: {
+      subscription: z.preprocess((given) => (typeof given === 'object' ? undefined : given), z.coerce.number()),
+    },
     result: z.null(),
     errors: ['not_found'],
   }),

@@ -73,7 +73,7 @@ export const badFields = (type: string): BadCommand[] => {
     if (optional !== true) found.push([left, `required key not provided @ data['${name}']`])
     // A subscription is a number or whatever can be read as one.
     if (type === 'unsubscribe_events') {
-      found.push([{ ...good, [name]: MARKER }, wrong], [{ ...good, [name]: {} }, wrong])
+      for (const value of [MARKER, {}, [], null]) found.push([{ ...good, [name]: value }, wrong])
       continue
     }
     const values = optional === true ? others[kind] : [null, ...others[kind]]

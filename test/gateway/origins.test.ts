@@ -47,6 +47,8 @@ describe.each(['ws', 'uws'] as const)('on %s', (transport) => {
       grant_types_supported: ['authorization_code', 'refresh_token'],
       token_endpoint_auth_methods_supported: ['none'],
       revocation_endpoint_auth_methods_supported: ['none'],
+      introspection_endpoint: `${url}/auth/introspect`,
+      introspection_endpoint_auth_methods_supported: ['Bearer'],
       code_challenge_methods_supported: ['S256'],
       client_id_metadata_document_supported: true,
       service_documentation: 'https://developers.home-assistant.io/docs/auth_api',

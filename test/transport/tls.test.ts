@@ -33,12 +33,19 @@ const shown = (gateway: Rig, maxVersion: 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' = 'TL
     socket.on('error', reject)
   })
 
-const post = (url: string, body: string): Promise<{ status: number; body: unknown }> =>
+interface Answer {
+  readonly status: number
+  readonly strict: string | undefined
+  readonly body: unknown
+}
+
+const post = (url: string, body: string): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const sent = request(url, { method: 'POST', rejectUnauthorized: false, agent: false }, async (response) => {
       const chunks: Buffer[] = []
       for await (const chunk of response) chunks.push(chunk as Buffer)
-      resolve({ status: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(chunks).toString()) })
+      const strict = response.headers['strict-transport-security']
+      resolve({ status: response.statusCode ?? 0, strict, body: JSON.parse(Buffer.concat(chunks).toString()) })
     })
     sent.on('error', reject)
     sent.end(body)
@@ -70,6 +77,8 @@ describeTransports('with a certificate', (_, transport) => {
     expect(gateway.adminUrl).toMatch(/^http:/)
     expect(await post(`${gateway.url}/auth/login_flow`, '{')).toEqual({
       status: 400,
+      // E9: who was here once does not come without TLS again.
+      strict: 'max-age=31536000',
       body: { message: 'Invalid JSON.' },
     })
     const { socket, first } = await socketTo(gateway)
