@@ -19,7 +19,7 @@ test.each([
   ['/page.css', 'text/css; charset=utf-8'],
   ['/authorize.js', 'text/javascript; charset=utf-8'],
   ['/mark.svg', 'image/svg+xml'],
-])('%s is served as %s, and never guessed at or sent on', async (path, type) => {
+])('%s is served as %s, and never guessed at or sent on (C6, E9)', async (path, type) => {
   const { url } = await rig()
   const response = await fetch(url + path)
   expect(response.status).toBe(200)
@@ -29,7 +29,7 @@ test.each([
 })
 
 test.each(['/auth/authorize', '/onboarding.html', '/index.html'])(
-  '%s may load from this gateway alone, be framed by nobody, and holds no script or style of its own',
+  '%s may load from this gateway alone, be framed by nobody, and holds no script or style of its own (C25, E5, C5)',
   async (path) => {
     const { url } = await rig()
     const response = await fetch(url + path)

@@ -76,8 +76,13 @@ export const closeRigs = async (): Promise<void> => {
   for (const close of open.splice(0)) await close()
 }
 
-export const rig = async (settings: RigSettings = {}): Promise<Rig> => {
+/** `prepare`: puts something into the data directory before the gateway does. */
+export const rig = async (
+  settings: RigSettings = {},
+  prepare: (dataDir: string) => void = () => undefined,
+): Promise<Rig> => {
   const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-'))
+  prepare(dataDir)
   const clock = new MovableClock()
   const logged: Record<string, unknown>[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) })

@@ -1,5 +1,6 @@
 /** `latchkey serve`: starts, says where it listens, and ends well on a signal. */
 import { Command } from 'commander'
+import { systemClock } from '../clock.ts'
 import { variableOf } from '../config/environment.ts'
 import { type Key, settings } from '../config/settings.ts'
 import { createLog, type LogFormat } from '../log.ts'
@@ -7,6 +8,7 @@ import { type Running, start } from '../main.ts'
 import { nodeWarning } from '../node-version.ts'
 import { type ConfigFlags, loadConfig, withConfigFlags } from './configuration.ts'
 import { explain } from './failure.ts'
+import { lastResort } from './last-resort.ts'
 
 const serve = async (flags: ConfigFlags): Promise<void> => {
   const { config } = loadConfig(flags)
@@ -30,22 +32,28 @@ const serve = async (flags: ConfigFlags): Promise<void> => {
 
 const heedSignals = (running: Running, log: ReturnType<typeof createLog>): void => {
   let asked = false
-  const end = (signal: NodeJS.Signals): void => {
+  const end = (reason: string, code = 0): void => {
     // Somebody who asks twice does not want to wait.
     if (asked) process.exit(1)
     asked = true
-    log.info({ signal }, 'stopping')
+    log.info({ reason }, 'stopping')
     running.stop().then(
-      () => log.flush(() => process.exit(0)),
+      () => log.flush(() => process.exit(code)),
       (error: unknown) => {
         log.error({ err: error }, 'could not stop cleanly')
         log.flush(() => process.exit(1))
       },
     )
   }
-  process.on('SIGTERM', end)
-  process.on('SIGINT', end)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(signal))
   process.on('SIGHUP', () => void running.renew())
+  const fault = lastResort(systemClock, () => end('too many faults', 1))
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      log.error({ err: error }, `${event}: a fault of ours`)
+      fault()
+    })
+  }
 }
 
 /** The command, with every environment variable in its help. */

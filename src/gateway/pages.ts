@@ -34,7 +34,12 @@ export const pageRoutes = (pages: Pages, users: Users): readonly Route[] => [
           'content-type': type,
           'cache-control': 'no-cache',
           ...(type.startsWith('text/html')
-            ? { 'content-security-policy': CONTENT_SECURITY_POLICY, 'x-frame-options': 'DENY' }
+            ? {
+                'content-security-policy': CONTENT_SECURITY_POLICY,
+                'x-frame-options': 'DENY',
+                'cross-origin-opener-policy': 'same-origin',
+                'cross-origin-resource-policy': 'same-origin',
+              }
             : {}),
         },
         body,

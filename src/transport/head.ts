@@ -5,6 +5,9 @@ import type { HttpResponse } from './transport.ts'
 export const MAX_HEADERS = 100
 export const MAX_HEAD_BYTES = 16 * 1024
 
+/** Headers that decide something and mean nothing sure when they come twice. */
+const SINGLE = new Set(['host', 'content-length', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'])
+
 export type Head = ReadonlyMap<string, string>
 
 /** `each` calls with every header in its order, by lower-case name. */
@@ -17,7 +20,7 @@ export const readHead = (each: (visit: (name: string, value: string) => void) =>
     count++
     bytes += name.length + value.length
     const before = headers.get(name)
-    if (before !== undefined && (name === 'host' || name === 'content-length')) refused = ambiguousHead(name)
+    if (before !== undefined && SINGLE.has(name)) refused = ambiguousHead(name)
     headers.set(name, before === undefined ? value : `${before}, ${value}`)
   })
   // One library takes a head of any size that comes in one read.

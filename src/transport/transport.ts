@@ -7,7 +7,7 @@ export interface HttpRequest {
   readonly path: string
   /** Without the question mark; empty if there is none. */
   readonly query: string
-  /** By lower-case name. Repeated headers are joined by `, `; a repeated Host refuses the request before it gets here. */
+  /** By lower-case name. Repeated headers are joined by `, `; where that could be misread (Host, forwarding) the request does not get here. */
   header(name: string): string | undefined
   /** The peer's IP address. */
   readonly address: string

@@ -19,7 +19,7 @@ const isLocked = (from: string, name: string): boolean => {
   return isLocked(above <= 0 ? '' : from.slice(0, above - 1), name)
 }
 
-test('no optional package is missing', () => {
+test('no optional package is missing (G1)', () => {
   const missing = Object.entries(packages).flatMap(([from, { optionalDependencies = {} }]) =>
     Object.keys(optionalDependencies)
       .filter((name) => !isLocked(from, name))

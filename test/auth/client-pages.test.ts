@@ -41,7 +41,7 @@ describe('the guard', () => {
     return { pages, failures }
   }
 
-  test('no address of this machine, of a neighbour, or in disguise is public', () => {
+  test('no address of this machine, of a neighbour, or in disguise is public (E1)', () => {
     const private_ = [
       '127.0.0.1',
       '0.0.0.0',
@@ -72,7 +72,7 @@ describe('the guard', () => {
     for (const address of ['8.8.8.8', '2606:4700::1111']) expect(isPublicAddress(address)).toBe(true)
   })
 
-  test('a client id that is an address of this machine, however it is written, is not fetched', async () => {
+  test('a client id that is an address of this machine, however it is written, is not fetched (E1)', async () => {
     const { port, hits } = await page(LISTED)
     const { pages, failures } = guarded(() => Promise.reject(new Error('no name was to be resolved')))
     const spellings = ['127.0.0.1', '0x7f.1', '2130706433', '0.0.0.0', '[::ffff:127.0.0.1]', '[::1]']
@@ -81,7 +81,7 @@ describe('the guard', () => {
     expect(hits()).toBe(0)
   })
 
-  test('a name with one private address among its addresses is not fetched', async () => {
+  test('a name with one private address among its addresses is not fetched (E1)', async () => {
     const { port, hits } = await page(LISTED)
     const { pages, failures } = guarded(async () => [
       { address: '8.8.8.8', family: 4 },
@@ -101,7 +101,7 @@ describe('what is read', () => {
     return { pages: createClientPages(clock, { fetchPrivate: true, onFailure, resolve }), failures, clock }
   }
 
-  test('the connection goes to the judged address, with the name as Host', async () => {
+  test('the connection goes to the judged address, with the name as Host (E1)', async () => {
     const { port } = await page((request, response) =>
       response.end(`<link rel=redirect_uri href="x:${request.headers.host}">`),
     )
@@ -109,7 +109,7 @@ describe('what is read', () => {
     expect(await pages(`http://app.example:${port}/`)).toEqual([`x:app.example:${port}`])
   })
 
-  test('a name is resolved once, and what it means a moment later is not asked (DNS rebinding)', async () => {
+  test('a name is resolved once, and what it means a moment later is not asked (DNS rebinding) (E1)', async () => {
     const { port, hits } = await page(LISTED)
     let asked = 0
     const resolve: ResolveName = async () => [{ address: ++asked === 1 ? '127.0.0.1' : '127.0.0.2', family: 4 }]
@@ -126,7 +126,7 @@ describe('what is read', () => {
     expect(await open().pages(url)).toEqual(['hass://oauth2_redirect', `http://127.0.0.1:${port}/beer`])
   })
 
-  test('a redirect is not followed', async () => {
+  test('a redirect is not followed (E1)', async () => {
     const other = await page(LISTED)
     const { url } = await page((_, response) => {
       response.writeHead(302, { location: other.url })
@@ -138,7 +138,7 @@ describe('what is read', () => {
     expect(other.hits()).toBe(0)
   })
 
-  test('a tag that ends at byte 10,240 counts, a later one does not, and nobody waits for the rest', async () => {
+  test('a tag that ends at byte 10,240 counts, a later one does not, and nobody waits for the rest (E2)', async () => {
     const tag = '<link rel=redirect_uri href=/a>'
     // It never ends: what is not left by itself is left when the time is over.
     const { url, port } = await page((_, response) => void response.write(tag.padStart(10_240, ' ') + tag))
@@ -147,7 +147,7 @@ describe('what is read', () => {
     expect(performance.now() - started).toBeLessThan(2900)
   })
 
-  test('what came before the time was over or the connection was cut counts', async () => {
+  test('what came before the time was over or the connection was cut counts (E2)', async () => {
     const stalled = await page((_, response) => void response.write(LISTED))
     const cut = await page((_, response) => {
       response.write(LISTED, () => response.destroy())
@@ -157,7 +157,7 @@ describe('what is read', () => {
     expect([first[0], second[0]]).toEqual(['hass://oauth2_redirect', 'hass://oauth2_redirect'])
   })
 
-  test('bytes that are no UTF-8 do no harm, and an encoding that was not asked for is left alone', async () => {
+  test('bytes that are no UTF-8 do no harm, and an encoding that was not asked for is left alone (E2)', async () => {
     const odd = await page((_, response) =>
       response.end(Buffer.concat([Buffer.from([0xff, 0xc3]), Buffer.from(LISTED)])),
     )
@@ -236,14 +236,14 @@ describe('a login whose client lists its redirect address', () => {
     expect(client.hits()).toBe(1)
   })
 
-  test('gets none without clients.fetch_private where the page is on a private address, and nothing is fetched', async () => {
+  test('gets none without clients.fetch_private where the page is on a private address, and nothing is fetched (E1)', async () => {
     const { client, gateway } = await begin({ 'clients.fetch_private': 'false' })
     const { status, body } = await tryLogIn(gateway.url, client.url, 'hass://oauth2_redirect')
     expect([status, body]).toEqual([403, { message: 'Invalid redirect URI' }])
     expect(client.hits()).toBe(0)
   })
 
-  test('is never sent to an address that runs something, listed or not', async () => {
+  test('is never sent to an address that runs something, listed or not (E3, C3)', async () => {
     const { client, gateway } = await begin()
     const start = { client_id: client.url, redirect_uri: 'javascript:alert(1)', handler: ['homeassistant', null] }
     const response = await post(`${gateway.url}/auth/login_flow`, start)

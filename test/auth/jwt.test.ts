@@ -48,11 +48,11 @@ test.each([
   ['a list as its grant', () => signed({ ...claims, iss: [claims.iss] as unknown as string })],
   ['a text as its end', () => signed({ ...claims, exp: `${now + 60}` as unknown as number })],
   ['half a second', () => signed({ ...claims, exp: now + 60.5 })],
-])('refused: a token with %s', async (_, make) => {
+])('refused: a token with %s (B1, B3, B4, B9)', async (_, make) => {
   expect(accepts(await make())).toBe(false)
 })
 
-test('a token’s time, to the second: ten seconds of leeway at both ends', () => {
+test('a token’s time, to the second: ten seconds of leeway at both ends (B7)', () => {
   const at = (iat: number, exp: number): boolean => inTime(iat, exp, 1_000_000_000_000)
   expect([at(1e9 + 10, 2e9), at(1e9 + 11, 2e9)]).toEqual([true, false])
   expect([at(0, 1e9 - 9), at(0, 1e9 - 10)]).toEqual([true, false])
@@ -75,7 +75,7 @@ test('every spelling of a signature but one is refused', () => {
   for (const other of others) expect(accepts(token.slice(0, cut) + other), other).toBe(false)
 })
 
-test('no text makes it throw, and no changed token is taken', () => {
+test('no text makes it throw, and no changed token is taken (B1)', () => {
   const token = mint(claims, key)
   fc.assert(
     fc.property(

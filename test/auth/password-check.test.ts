@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Overloaded, PasswordHasher } from '../../src/auth/hashing.ts'
 import { createPasswordCheck, type PasswordCheck } from '../../src/auth/password-check.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
@@ -67,12 +67,12 @@ const guess = async (times: number, name = NAME): Promise<void> => {
   for (let i = 0; i < times; i++) expect(await check(name, 'wrong', `198.51.${i >> 8}.${i & 255}`)).toBe(false)
 }
 
-test('from the fifth failure in a row each try waits, twice as long each time and at most eight seconds', async () => {
+test('from the fifth failure in a row each try waits, twice as long each time and at most eight seconds (D4)', async () => {
   await guess(10)
   expect(waits).toEqual([1000, 2000, 4000, 8000, 8000])
 })
 
-test('a name that nobody has is slowed down in the same way', async () => {
+test('a name that nobody has is slowed down in the same way (D1, D4)', async () => {
   await guess(7, 'nobody')
   expect(waits).toEqual([1000, 2000])
 })
@@ -87,7 +87,7 @@ test('the right password is taken after the pause, and ends the row', async () =
   expect(waits).toEqual([])
 })
 
-test('after a hundred failures nobody from an unknown place is let in, until there is a new password', async () => {
+test('after a hundred failures nobody from an unknown place is let in, until there is a new password (D4)', async () => {
   await guess(100)
   expect(await check(NAME, PASSWORD, HOME)).toBe(false)
   await store.passwords.set(who, await hasher.hash('another'), null)
@@ -96,7 +96,7 @@ test('after a hundred failures nobody from an unknown place is let in, until the
   expect(waits).toEqual([])
 })
 
-test('where the account logged in within thirty days nothing waits, and nothing is stopped', async () => {
+test('where the account logged in within thirty days nothing waits, and nothing is stopped (D5)', async () => {
   expect(await check(NAME, PASSWORD, HOME)).toBe(true)
   await guess(100)
   waits = []
@@ -111,7 +111,7 @@ test('where the account logged in within thirty days nothing waits, and nothing 
   expect(await check(NAME, PASSWORD, HOME)).toBe(false)
 })
 
-test('what is mistyped at a known place is not counted for strangers', async () => {
+test('what is mistyped at a known place is not counted for strangers (D5)', async () => {
   await check(NAME, PASSWORD, HOME)
   for (let i = 0; i < 20; i++) expect(await check(NAME, 'mistyped', HOME)).toBe(false)
   await guess(5)
@@ -125,7 +125,7 @@ test('a network of 64 bits is one place', async () => {
   expect(await check(NAME, PASSWORD, '2001:db8:1:3::1')).toBe(false)
 })
 
-test('of a crowd at once a few are judged, one after the other, and the others are told to come again', async () => {
+test('of a crowd at once a few are judged, one after the other, and the others are told to come again (D4, D6)', async () => {
   held = []
   let refused = 0
   let over: () => void = () => undefined
@@ -152,4 +152,30 @@ test('of a crowd at once a few are judged, one after the other, and the others a
   expect(judged.length).toBeGreaterThanOrEqual(10)
   expect(judged.length).toBeLessThanOrEqual(15)
   expect(waits.slice(0, 5)).toEqual([1000, 2000, 4000, 8000, 8000])
+})
+
+test('D2: every attempt costs one hash, whoever it is for and however it ends', async () => {
+  const verify = vi.spyOn(hasher, 'verify')
+  const cost = async (name: string, password: string, from = HOME): Promise<number> => {
+    verify.mockClear()
+    await check(name, password, from)
+    return verify.mock.calls.length
+  }
+  expect(await cost('nobody', 'wrong')).toBe(1)
+  expect(await cost(NAME, 'wrong')).toBe(1)
+  await guess(100)
+  expect(await cost(NAME, PASSWORD)).toBe(1)
+})
+
+test('D15: a hash of other parameters is made anew at the next login, and at no other', async () => {
+  const stronger = await PasswordHasher.create({ memoryKib: 64, time: 2, parallelism: 1, concurrency: 2, queue: 10 })
+  const later = createPasswordCheck(store.passwords, store.places, stronger, clock)
+  const before = await store.passwords.hash(NAME)
+  expect(await later(NAME, 'wrong', HOME)).toBe(false)
+  expect(await store.passwords.hash(NAME)).toBe(before)
+  expect(await later(NAME, PASSWORD, HOME)).toBe(true)
+  const after = await store.passwords.hash(NAME)
+  expect(after).toMatch(/^\$argon2id\$v=19\$m=64,t=2,p=1\$/)
+  expect(await later(NAME, PASSWORD, HOME)).toBe(true)
+  expect(await store.passwords.hash(NAME)).toBe(after)
 })

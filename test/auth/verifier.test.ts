@@ -179,7 +179,7 @@ test('who is admitted is seated in the turn of the check: a revocation in the ne
   expect(closes).toEqual(['revoked'])
 })
 
-test('the twin of a known token, with another head or body, is not known, and not good', async () => {
+test('the twin of a known token, with another head or body, is not known, and not good (B6)', async () => {
   const grant = stand(newGrant())
   const token = tokenOf(grant)
   await verifier.verify(token)
@@ -191,7 +191,7 @@ test('the twin of a known token, with another head or body, is not known, and no
   }
 })
 
-test('whatever ends a grant kills every token of it that is known', async () => {
+test('whatever ends a grant kills every token of it that is known (B6, B21)', async () => {
   const grant = stand(newGrant())
   const tokens = [0, 1, 2].map((i) => tokenOf(grant, { exp: Math.floor(clock.now() / 1000) + 100 + i }))
   for (const token of tokens) await verifier.verify(token)
@@ -293,7 +293,7 @@ test('what is no token costs no read', async () => {
   expect(source.asked).toEqual([])
 })
 
-test('an access token has its time, with ten seconds at both ends', async () => {
+test('an access token has its time, with ten seconds at both ends (B7)', async () => {
   const grant = stand(newGrant())
   const token = tokenOf(grant)
   await verifier.verify(token)

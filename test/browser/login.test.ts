@@ -45,7 +45,7 @@ describeInBrowser('login page', () => {
     expect(requested.filter((url) => url.includes(USER.password) || url.includes(USER.username))).toEqual([])
   })
 
-  test('going back from the application does not lead to the login that is over', async () => {
+  test('going back from the application does not lead to the login that is over (C7)', async () => {
     const { page } = await visit()
     await page.goto(`http://${app.host}/before`)
     await page.goto(loginAddress(gateway, app))
@@ -56,7 +56,7 @@ describeInBrowser('login page', () => {
     expect(page.url()).toBe(`http://${app.host}/before`)
   })
 
-  test('the page keeps nothing in the browser', async () => {
+  test('the page keeps nothing in the browser (E7)', async () => {
     const { page, context } = await visit()
     await page.goto(loginAddress(gateway, app))
     await fillLogin(page)
@@ -115,7 +115,7 @@ describeInBrowser('login page', () => {
     expect(requested.filter((url) => url.includes('/auth/login_flow/'))).toEqual([])
   })
 
-  test('a PKCE challenge is handed on: the code is worth something with its verifier alone', async () => {
+  test('a PKCE challenge is handed on: the code is worth something with its verifier alone (C10)', async () => {
     const verifier = 'verifier-verifier-verifier-verifier-verifier'
     const challenge = createHash('sha256').update(verifier).digest('base64url')
     const codeFor = async (): Promise<string> => {
@@ -192,7 +192,7 @@ describeInBrowser('login page', () => {
     expect(requested.filter((url) => url.includes('/auth/login_flow/')).length).toBe(1)
   })
 
-  test('an application that asks for a foreign redirect gets nothing, and the person is told', async () => {
+  test('an application that asks for a foreign redirect gets nothing, and the person is told (C1, C7)', async () => {
     const other = await application()
     const { page } = await visit()
     await page.goto(loginAddress(gateway, { clientId: app.clientId, redirectUri: other.redirectUri }))
@@ -214,7 +214,7 @@ describeInBrowser('login page', () => {
     'blob:http://127.0.0.1/x',
     '/callback',
     '',
-  ])('the redirect address %j is refused before anything is asked or sent', async (redirectUri) => {
+  ])('the redirect address %j is refused before anything is asked or sent (C3)', async (redirectUri) => {
     const { page, requested } = await visit()
     await page.goto(loginAddress(gateway, { clientId: app.clientId, redirectUri }))
     const said =
@@ -258,14 +258,14 @@ describeInBrowser('login page', () => {
     await page.waitForURL(`${app.redirectUri}?**`)
   })
 
-  test('a page of another origin cannot show the login in a frame', async () => {
+  test('a page of another origin cannot show the login in a frame (C6)', async () => {
     const { page, wrong } = await visit()
     await page.goto(`http://${app.host}/frame?${encodeURIComponent(loginAddress(gateway, app))}`)
     expect(page.frames().map((frame) => new URL(frame.url()).protocol)).toEqual(['http:', 'chrome-error:'])
     expect(wrong.splice(0).join()).toContain("frame-ancestors 'none'")
   })
 
-  test('the policy of the page refuses a script and a style that are not its own', async () => {
+  test('the policy of the page refuses a script and a style that are not its own (E5)', async () => {
     const { page, wrong } = await visit()
     await page.goto(loginAddress(gateway, app))
     await seesHeading(page, 'Log in')

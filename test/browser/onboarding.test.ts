@@ -161,7 +161,7 @@ describeInBrowser('set-up page', () => {
     expect(await page.getByLabel('Username').getAttribute('aria-invalid')).toBe(null)
   })
 
-  test('a name is shown as text, whatever it holds', async () => {
+  test('a name is shown as text, whatever it holds (E5)', async () => {
     const gateway = await rig()
     const { page } = await visit()
     await page.goto(gateway.url)

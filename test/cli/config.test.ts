@@ -12,7 +12,7 @@ const folderWith = (text: string): string => {
   return folder
 }
 
-test('every setting is printed with its value and where it comes from', async () => {
+test('every setting is printed with its value and where it comes from (G7)', async () => {
   const folder = folderWith('server:\n  port: 1234\n')
   const { code, stdout, stderr } = await run(
     ['config', 'check', '--log', 'json'],

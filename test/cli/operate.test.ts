@@ -165,7 +165,7 @@ test('a session that is revoked by hand loses its sockets at once, and the recei
   expect((await again.closed).code).toBe(4200)
 })
 
-test('a user who is removed by hand loses the sockets with 4201', async () => {
+test('a user who is removed by hand loses the sockets with 4201 (F5)', async () => {
   const { url } = await serve(folder)
   addAnn()
   withPassword('other words', 'user', 'add', 'bob')
@@ -187,7 +187,7 @@ describe('the control socket', () => {
       socket.write(text)
     })
 
-  test('is for its owner alone, and gone after a clean end; a dead one is replaced', async () => {
+  test('is for its owner alone, and gone after a clean end; a dead one is replaced (G11)', async () => {
     const first = await serve(folder)
     expect((statSync(join(folder, 'control.sock')).mode & 0o777).toString(8)).toBe('600')
     await first.child.kill('SIGTERM')

@@ -97,7 +97,7 @@ test.each<[string, string]>([
     'server:\n  trusted_proxies: [10.0.0.0/99]',
     'latchkey.yaml:2: server.trusted_proxies must be CIDRs and addresses, separated by commas, not "10.0.0.0/99"',
   ],
-])('a file is refused with its line: %o', (text, line) => {
+])('a file is refused with its line: %o (G7)', (text, line) => {
   expect(refusals({ file: file(text) })).toEqual([line])
 })
 
@@ -139,7 +139,7 @@ test.each<[Sources['flags'] & object, string]>([
     },
     'server.behind_tls_proxy and server.tls.cert are both set: TLS ends at the proxy or here',
   ],
-])('what is unsafe together is refused: %o', (flags, line) => {
+])('what is unsafe together is refused: %o (G10)', (flags, line) => {
   expect(refusals({ flags })).toEqual([line])
 })
 

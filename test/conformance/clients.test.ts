@@ -79,7 +79,7 @@ describeServers('clients and redirect addresses', (server) => {
   })
 
   test.each(['javascript:alert(1)', 'data:text/html,x', 'not a url'])(
-    '42: %s is no address to send anybody to',
+    '42: %s is no address to send anybody to (C3)',
     async (redirect) => {
       const json = { client_id: 'http://127.0.0.9:1', handler: ['homeassistant', null], redirect_uri: redirect }
       const { status } = await server().ask('POST', '/auth/login_flow', { json })

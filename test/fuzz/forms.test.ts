@@ -18,7 +18,7 @@ const inParts = (fields: Fields): string => {
   return `${Object.entries(fields).map(part).join('')}--frontier--\r\n`
 }
 
-test('whatever is posted as a form is served or refused as OAuth says', async () => {
+test('whatever is posted as a form is served or refused as OAuth says (G8, C14)', async () => {
   const gateway = await rig()
   const kept = await session(gateway.url)
   const victim = await anotherSession(gateway.url)

@@ -13,7 +13,7 @@ afterEach(closeRigs)
 
 const REFUSALS = [400, 401, 403, 404, 405, 409, 413]
 
-test('whatever is posted as JSON is served or refused with a sentence', async () => {
+test('whatever is posted as JSON is served or refused with a sentence (G8, F7)', async () => {
   const gateway = await rig({ 'limits.login_flows.per_address': '100000', 'limits.login_flows.total': '100000' })
   const { access_token } = await session(gateway.url)
   const { flow_id } = (await (await startFlow(gateway.url)).json()) as { flow_id: string }
@@ -73,7 +73,7 @@ test('the reader never throws, and gives what JSON.parse gives or nothing', () =
   )
 })
 
-test('the reader takes every value that is well formed, and notices poisonous keys at any place', () => {
+test('the reader takes every value that is well formed, and notices poisonous keys at any place (A15)', () => {
   const poison = fc.constantFrom('__proto__', 'constructor', 'prototype')
   fc.assert(
     fc.property(fc.json({ maxDepth: 4 }), poison, fc.nat(5), (json, key, depth) => {
@@ -87,7 +87,7 @@ test('the reader takes every value that is well formed, and notices poisonous ke
   )
 })
 
-test('the schema of every command judges every message, in a sentence that repeats nothing of it', () => {
+test('the schema of every command judges every message, in a sentence that repeats nothing of it (A26)', () => {
   const marker = 'marker-7f3a'
   const marked = fc.oneof(anyValue, fc.constant(marker), fc.constant({ [marker]: marker }), fc.constant([marker]))
   const asked = fc.constantFrom(...commands).chain(([type, command]) => {

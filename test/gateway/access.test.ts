@@ -55,7 +55,7 @@ describe('a session that was not used for its idle time', () => {
     expect(await bearer(url, tokens.access_token)).toBe(401)
   })
 
-  test('is over after ninety days, counted from its last use', async () => {
+  test('is over after ninety days, counted from its last use (B7)', async () => {
     const { url, clock } = await rig()
     const tokens = await session(url)
     clock.move(90 * DAY - 60_000)
@@ -117,7 +117,7 @@ describe('a user who may only act from a local address', () => {
     return { gateway, url, tokens, code, signed: signed.path, far, ask }
   }
 
-  test('is refused from elsewhere at login, code, refresh, bearer, signed path and socket, and served at home', async () => {
+  test('is refused from elsewhere at login, code, refresh, bearer, signed path and socket, and served at home (F9)', async () => {
     const { url, tokens, code, signed } = await begin()
     const denied = { error: 'access_denied', error_description: 'User cannot authenticate remotely' }
 
@@ -153,7 +153,7 @@ describe('a user who may only act from a local address', () => {
     expect((await fetch(`${url}/auth/providers`, { headers: AWAY })).status).toBe(200)
   })
 
-  test('loses an open socket from elsewhere at once, and keeps the one at home', async () => {
+  test('loses an open socket from elsewhere at once, and keeps the one at home (F9)', async () => {
     const { far, ask } = await begin()
     expect((await far.closed).code).toBe(4201)
     expect((await ask(4, 'auth/current_user')).success).toBe(true)
@@ -181,7 +181,7 @@ describe('a code with a challenge (RFC 7636)', () => {
   }
   const S256 = { code_challenge: CHALLENGE, code_challenge_method: 'S256' }
 
-  test('is redeemed with its verifier alone, and used up by a wrong one', async () => {
+  test('is redeemed with its verifier alone, and used up by a wrong one (C10)', async () => {
     const { url } = await rig()
     await session(url)
     expect(await redeem(url, await codeFor(url, S256), { code_verifier: VERIFIER })).toEqual([200, undefined])
@@ -191,14 +191,14 @@ describe('a code with a challenge (RFC 7636)', () => {
     expect(await redeem(url, code, { code_verifier: VERIFIER })).toEqual([400, 'invalid_request'])
   })
 
-  test('a verifier without a challenge is invalid_grant, and neither is needed', async () => {
+  test('a verifier without a challenge is invalid_grant, and neither is needed (C10)', async () => {
     const { url } = await rig()
     await session(url)
     expect(await redeem(url, await codeFor(url, {}), { code_verifier: VERIFIER })).toEqual([400, 'invalid_grant'])
     expect(await exchange(url, await codeFor(url, {}))).toMatchObject({ token_type: 'Bearer' })
   })
 
-  test('plain, no method and what is no SHA-256 are refused before a password is asked for', async () => {
+  test('plain, no method and what is no SHA-256 are refused before a password is asked for (C10)', async () => {
     const { url } = await rig()
     await session(url)
     const bad = [

@@ -59,7 +59,7 @@ const refusedToken = async (url: string, address: string, accessToken: unknown):
 }
 
 describe.each(['ws', 'uws'] as const)('on %s', (transport) => {
-  test('the tenth wrong password is answered, then every address of the server and the socket are refused for an hour', async () => {
+  test('the tenth wrong password is answered, then every address of the server and the socket are refused for an hour (D4, D12)', async () => {
     const { gateway, tokens } = await begin({ 'server.transport': transport })
     const waiting = rawSocket(gateway.url, from(FAR))
     await waiting.next()
@@ -114,7 +114,7 @@ test('failures are forgotten after ten minutes', async () => {
   expect(await providers(gateway.url, FAR)).toBe(200)
 })
 
-test('a ban survives a restart, and ends at its time', async () => {
+test('a ban survives a restart, and ends at its time (D12)', async () => {
   const { gateway } = await begin({ 'security.bans.failures': '1' })
   await fail(gateway, FAR, 1)
   await gateway.restart()
@@ -123,7 +123,7 @@ test('a ban survives a restart, and ends at its time', async () => {
   expect(await providers(gateway.url, FAR)).toBe(200)
 })
 
-test('a trusted proxy and the machine itself are never banned', async () => {
+test('a trusted proxy and the machine itself are never banned (D9)', async () => {
   const { gateway } = await begin({ 'security.bans.failures': '1', 'server.trusted_proxies': '127.0.0.1,192.0.2.0/24' })
   await fail(gateway, '192.0.2.9', 3)
   await fail(gateway, '127.0.0.5', 3)
@@ -137,7 +137,7 @@ test('nobody is banned where security.bans.failures is 0', async () => {
   expect(await providers(gateway.url, FAR)).toBe(200)
 })
 
-test('an IPv6 network of 64 bits is one address, and IPv4 in IPv6 is IPv4', async () => {
+test('an IPv6 network of 64 bits is one address, and IPv4 in IPv6 is IPv4 (D10)', async () => {
   const { gateway } = await begin({ 'security.bans.failures': '2' })
   await fail(gateway, '2001:db8:1:2::1', 1)
   await fail(gateway, '2001:db8:1:2:ffff::9', 1)
@@ -148,7 +148,7 @@ test('an IPv6 network of 64 bits is one address, and IPv4 in IPv6 is IPv4', asyn
   expect(await providers(gateway.url, FAR)).toBe(403)
 })
 
-test('eight banned networks in a wider one ban that one', async () => {
+test('eight banned networks in a wider one ban that one (D10)', async () => {
   const { gateway } = await begin({ 'security.bans.failures': '1' })
   for (let i = 0; i < 7; i++) await fail(gateway, `2001:db8:1:1${i}::1`, 1)
   expect(await providers(gateway.url, '2001:db8:1:1f::1')).toBe(200)
@@ -157,7 +157,7 @@ test('eight banned networks in a wider one ban that one', async () => {
   expect(await providers(gateway.url, '2001:db8:1:200::1')).toBe(200)
 })
 
-test('an own login between guesses takes nothing off the guesses at somebody else', async () => {
+test('an own login between guesses takes nothing off the guesses at somebody else (D32)', async () => {
   const { gateway } = await begin()
   await fail(gateway, FAR, 9)
   expect(await logInFrom(gateway.url, FAR, USER.username, USER.password)).toMatch(/^[0-9a-f]{64}$/)
@@ -176,7 +176,7 @@ test('a login takes off what was mistyped for it', async () => {
   expect(await providers(gateway.url, FAR)).toBe(200)
 })
 
-test('of a hundred wrong passwords at once ten are looked at', async () => {
+test('of a hundred wrong passwords at once ten are looked at (D6)', async () => {
   const { gateway } = await begin()
   // A known place: the account's own count, which would refuse more of them, is not asked there.
   expect(await logInFrom(gateway.url, FAR, USER.username, USER.password)).toMatch(/^[0-9a-f]{64}$/)
@@ -208,7 +208,7 @@ describe('with one failure to a ban', () => {
   const bearer = (url: string, address: string, headers: Record<string, string>, path = '/api/') =>
     fetch(url + path, { headers: { ...from(address), ...headers } })
 
-  test('a refused credential bans, at whatever door', async () => {
+  test('a refused credential bans, at whatever door (D7)', async () => {
     const { gateway, tokens } = await strict()
     const { url } = gateway
     const forged = `${tokens.access_token.slice(0, -4)}AAAA`
@@ -240,7 +240,7 @@ describe('with one failure to a ban', () => {
     }
   })
 
-  test('a mistake that is no refused credential does not', async () => {
+  test('a mistake that is no refused credential does not (D4)', async () => {
     const { gateway, tokens } = await strict()
     const { url, clock } = gateway
     const json = (path: string, body: unknown) => post(url + path, body, from(FAR))
@@ -284,7 +284,7 @@ test('one dead token counts once in ten minutes, however often a forgotten tab s
   expect(await providers(gateway.url, FAR)).toBe(200)
 })
 
-test('a wrong current password counts like one at the login', async () => {
+test('a wrong current password counts like one at the login (D7)', async () => {
   const { gateway, tokens } = await begin({ 'security.bans.failures': '3' })
   const raw = rawSocket(gateway.url, from(FAR))
   await raw.next()
@@ -300,7 +300,7 @@ test('a wrong current password counts like one at the login', async () => {
   expect(await providers(gateway.url, FAR)).toBe(403)
 })
 
-test('an administrator lists the bans and lifts one', async () => {
+test('an administrator lists the bans and lifts one (D12)', async () => {
   const { gateway, tokens } = await begin({ 'security.bans.failures': '1' })
   await fail(gateway, FAR, 1)
   await fail(gateway, ELSEWHERE, 1)

@@ -77,7 +77,7 @@ const foreign = [
 ]
 
 describeTransports('the owner is made', (start) => {
-  test.each(own('8123'))('without a code on the machine itself: %o', async (headers) => {
+  test.each(own('8123'))('without a code on the machine itself: %o (D27)', async (headers) => {
     const gateway = await start()
     const { port } = new URL(gateway.url)
     const here = Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, text.replace('8123', port)]))
@@ -85,7 +85,7 @@ describeTransports('the owner is made', (start) => {
     expect({ status, body }).toEqual({ status: 200, body: { auth_code: expect.stringMatching(/^[0-9a-f]{64}$/) } })
   })
 
-  test.each(foreign)('only with the code where somebody else may be asking: %o', async (headers) => {
+  test.each(foreign)('only with the code where somebody else may be asking: %o (D27, D29, D30)', async (headers) => {
     // Believed or not, a forwarding header says that somebody else is asking.
     const gateway = await start({ 'server.trusted_proxies': '127.0.0.1' })
     expect(await make(gateway, headers)).toMatchObject({
@@ -106,7 +106,7 @@ describeTransports('the owner is made', (start) => {
     expect(await hasOwner(gateway)).toBe(false)
   })
 
-  test('by nobody after five wrong codes in a minute, right or wrong; a minute later the right one is good', async () => {
+  test('by nobody after five wrong codes in a minute, right or wrong; a minute later the right one is good (D27)', async () => {
     const gateway = await start()
     const elsewhere = { host: 'evil.example' }
     for (let i = 0; i < 5; i++) expect((await make(gateway, elsewhere, { setup_code: 'wrong' })).status).toBe(403)
@@ -117,7 +117,7 @@ describeTransports('the owner is made', (start) => {
     expect((await make(gateway, { host: 'localhost' })).status).toBe(200)
   })
 
-  test('once: of 100 who ask at the same time one gets a code, and the others hear that it is done', async () => {
+  test('once: of 100 who ask at the same time one gets a code, and the others hear that it is done (D27)', async () => {
     const gateway = await start({ 'hashing.queue': '200' })
     const asked = Array.from({ length: 100 }, (_, i) =>
       post(`${gateway.url}/api/onboarding/users`, {

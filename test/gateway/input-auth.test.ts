@@ -31,7 +31,7 @@ describeTransports('bad input on the socket, before auth', (start, transport) =>
   })
   const auth = (fields: object) => JSON.stringify({ type: 'auth', ...fields })
 
-  isUntouched('what is JSON and no auth message is told so, and closes with 4300', async () => {
+  isUntouched('what is JSON and no auth message is told so, and closes with 4300 (A3, A26)', async () => {
     const { access_token } = tokens
     const texts = [
       ...['[]', '[{}]', '{}', '5', '"auth"', 'null', 'true', `[${auth({ access_token })}]`],
@@ -60,7 +60,7 @@ describeTransports('bad input on the socket, before auth', (start, transport) =>
     }
   })
 
-  isUntouched('an auth message without a good token is told so, and closes with 4202', async () => {
+  isUntouched('an auth message without a good token is told so, and closes with 4202 (A2, B10)', async () => {
     const { access_token } = tokens
     const fields = [
       {},
@@ -114,7 +114,7 @@ describeTransports('bad input on the socket, before auth', (start, transport) =>
     expect(await rest(over)).toEqual({ messages: [], code: 1009, reason: '' })
   })
 
-  isUntouched('a binary message closes with 1003', async () => {
+  isUntouched('a binary message closes with 1003 (A13)', async () => {
     for (const body of ['', 'x', auth({ access_token: tokens.access_token })]) {
       const raw = await opened()
       raw.socket.send(Buffer.from(body))

@@ -58,7 +58,7 @@ describeTransports('bad input over HTTP', (start) => {
 
   describe('POST /auth/login_flow', () => {
     const path = '/auth/login_flow'
-    isRefused('a body that does not fit', () => badJson({ path, good: startFlow }))
+    isRefused('a body that does not fit (F7)', () => badJson({ path, good: startFlow }))
 
     isRefused('fields of the right type that mean nothing', () => {
       const bad = (field: object, status: number, text: string) =>
@@ -175,9 +175,9 @@ describeTransports('bad input over HTTP', (start) => {
     ])
   })
 
-  isRefused('forms at /auth/token and /auth/revoke', () => badForms(tokens))
+  isRefused('forms at /auth/token and /auth/revoke (C13, C14)', () => badForms(tokens))
 
-  isRefused('authorization that is none', () => {
+  isRefused('authorization that is none (A24)', () => {
     const token = tokens.access_token
     const values = [
       '',
@@ -209,7 +209,7 @@ describeTransports('bad input over HTTP', (start) => {
     )
   })
 
-  isRefused('methods that a path does not know', () => [
+  isRefused('methods that a path does not know (C14, E10)', () => [
     ...badMethods('/auth/providers', ['GET']),
     ...badMethods('/auth/login_flow', ['POST']),
     ...badMethods(flowPath, ['GET', 'POST', 'DELETE']),
@@ -224,7 +224,7 @@ describeTransports('bad input over HTTP', (start) => {
     ...badMethods('/api/websocket', ['GET']),
   ])
 
-  isRefused('paths that are not there', () =>
+  isRefused('paths that are not there (G4)', () =>
     [
       '/auth',
       '/auth/',

@@ -88,7 +88,7 @@ describeTransports('bad input on the socket, after auth', (start, transport) => 
     ])
   })
 
-  isUntouched('an unknown type does not use its id up, and an id that does not rise is refused', async () => {
+  isUntouched('an unknown type does not use its id up, and an id that does not rise is refused (A18)', async () => {
     const unknown = ['x', 'PING', 'ping ', 'auth', 'auth/', '__proto__', 'constructor', 'toString', 'x'.repeat(60_000)]
     const reused = (id: number) => refusal(id, 'id_reuse', 'Identifier values have to increase.')
     await conversation([
@@ -113,7 +113,7 @@ describeTransports('bad input on the socket, after auth', (start, transport) => 
     expect(Object.keys(fieldsOf).sort()).toEqual([...commands.keys()].sort())
   })
 
-  isUntouched('fields that do not fit are named, for every command', async () => {
+  isUntouched('fields that do not fit are named, for every command (A26, F7, B14)', async () => {
     let id = 0
     const bad = [...[...commands.keys()].flatMap(badFields), ...badValues]
     await conversation(
@@ -124,7 +124,7 @@ describeTransports('bad input on the socket, after auth', (start, transport) => 
     )
   })
 
-  isUntouched('what a command names is not there', async () => {
+  isUntouched('what a command names is not there (F6)', async () => {
     const expiry = { type: 'auth/refresh_token_set_expiry', enable_expiry: true }
     const invalidToken = ['invalid_token_id', 'Received invalid token'] as const
     const noUser = ['not_found', 'User not found'] as const
@@ -208,7 +208,7 @@ describeTransports('bad input on the socket, after auth', (start, transport) => 
     expect(await rest(over)).toMatchObject({ messages: [], code: faultCode(transport, 1009) })
   })
 
-  isUntouched('an empty binary message closes with 4300, any other is passed over', async () => {
+  isUntouched('an empty binary message closes with 4300, any other is passed over (A13)', async () => {
     const raw = await admitted()
     for (const size of [1, 1024, 60_000]) raw.socket.send(Buffer.alloc(size))
     raw.socket.send(Buffer.from(DESTRUCTIVE))

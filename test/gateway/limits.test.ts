@@ -61,7 +61,7 @@ describeTransports('sockets that are not authenticated', (_, transport) => {
     })
   const from = (address: string) => ({ 'x-forwarded-for': address })
 
-  test('of one address may be so many, then 429 before the upgrade', async () => {
+  test('of one address may be so many, then 429 before the upgrade (A23)', async () => {
     const gateway = await start('100', '2')
     await waiting(gateway.url, from('203.0.113.1'))
     await waiting(gateway.url, from('203.0.113.1'))
@@ -75,14 +75,14 @@ describeTransports('sockets that are not authenticated', (_, transport) => {
     expect(await metric(gateway, 'latchkey_sockets_unauthenticated')).toBe(3)
   })
 
-  test('of one IPv6 network of 64 bits count as of one address', async () => {
+  test('of one IPv6 network of 64 bits count as of one address (A23)', async () => {
     const gateway = await start('100', '1')
     await waiting(gateway.url, from('2001:db8:1:2::1'))
     expect((await refused(gateway.url, from('2001:db8:1:2:ffff::9'))).status).toBe(429)
     await waiting(gateway.url, from('2001:db8:1:3::1'))
   })
 
-  test('of all addresses may be so many, then 503 before the upgrade', async () => {
+  test('of all addresses may be so many, then 503 before the upgrade (A23)', async () => {
     const gateway = await start('2', '100')
     await waiting(gateway.url, from('203.0.113.1'))
     await waiting(gateway.url, from('203.0.113.2'))
@@ -107,7 +107,7 @@ describeTransports('sockets that are not authenticated', (_, transport) => {
     await waiting(gateway.url)
   })
 
-  test('are ended at the deadline, which pings do not move, and make room then', async () => {
+  test('are ended at the deadline, which pings do not move, and make room then (A4)', async () => {
     const gateway = await start('100', '1')
     const raw = await waiting(gateway.url)
     gateway.clock.move(8000)
@@ -132,7 +132,7 @@ describeTransports('the rate of messages', (_, transport) => {
   const open = async (gateway: Rig): Promise<RawSocket> =>
     authenticated(gateway.url, (await session(gateway.url)).access_token)
 
-  test("twice a second's messages pass at once, the next is refused and not executed", async () => {
+  test("twice a second's messages pass at once, the next is refused and not executed (A19)", async () => {
     const gateway = await start()
     const raw = await open(gateway)
     for (let id = 1; id <= 21; id++) raw.send({ id, type: 'ping' })
@@ -143,7 +143,7 @@ describeTransports('the rate of messages', (_, transport) => {
     expect(await raw.next()).toEqual({ id: 21, type: 'pong' })
   })
 
-  test('each element of an array counts', async () => {
+  test('each element of an array counts (A19)', async () => {
     const gateway = await start()
     const raw = await open(gateway)
     raw.send(Array.from({ length: 22 }, (_, i) => ({ id: i + 1, type: 'ping' })))
@@ -152,7 +152,7 @@ describeTransports('the rate of messages', (_, transport) => {
     expect(await raw.next()).toEqual(tooMany(22))
   })
 
-  test('a socket that stays over it for five seconds is closed with 4302', async () => {
+  test('a socket that stays over it for five seconds is closed with 4302 (A19)', async () => {
     const gateway = await start()
     const raw = await open(gateway)
     let id = 0
@@ -178,7 +178,7 @@ describeTransports('the rate of messages', (_, transport) => {
     }
   })
 
-  test('more than ten pings of the transport in a second close with 4302', async () => {
+  test('more than ten pings of the transport in a second close with 4302 (A20)', async () => {
     const gateway = await rig({ 'server.transport': transport })
     const raw = await open(gateway)
     for (let i = 0; i < 10; i++) raw.socket.ping()
@@ -210,7 +210,7 @@ describeTransports('the heartbeat', (_, transport) => {
     }
   })
 
-  test('a peer that answers no ping is let go 82.5 s after its last word, another is not', async () => {
+  test('a peer that answers no ping is let go 82.5 s after its last word, another is not (A20)', async () => {
     const { gateway, first } = await start()
     const mute = rawSocket(gateway.url)
     mute.socket.removeAllListeners('ping')

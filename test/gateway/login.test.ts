@@ -16,7 +16,7 @@ const deactivate = (ask: Ask, user_id: string) => ask('config/auth/update', { us
 const NOT_ACTIVE = { status: 403, body: { message: 'Login blocked: User is not active' } }
 
 describe('a refused password', () => {
-  test('is answered alike, to the byte, whoever it was tried for', async () => {
+  test('is answered alike, to the byte, whoever it was tried for (D1)', async () => {
     const { gateway, ask } = await begin()
     await deactivate(ask, await makeUser(ask, 'inactive', 'its password'))
     await ask('config/auth/create', { name: 'without password' })
@@ -44,7 +44,7 @@ describe('a refused password', () => {
     }
   })
 
-  test('leaves the flow open for the right one', async () => {
+  test('leaves the flow open for the right one (D20)', async () => {
     const { gateway } = await begin()
     const id = await flow(gateway.url)
     await enter(gateway.url, id, USER.username, 'wrong')
@@ -54,7 +54,7 @@ describe('a refused password', () => {
     })
   })
 
-  test('of many at once for one flow one is told so, and the others only that another came first', async () => {
+  test('of many at once for one flow one is told so, and the others only that another came first (D20)', async () => {
     const { gateway } = await begin()
     const id = await flow(gateway.url)
     const answers = await Promise.all(
@@ -75,7 +75,7 @@ describe('the right password', () => {
     expect(answer).toMatchObject({ status: 200, body: { type: 'create_entry' } })
   })
 
-  test('must be the whole one', async () => {
+  test('must be the whole one (D14)', async () => {
     const { gateway, ask } = await begin()
     const long = 'é'.repeat(100)
     await makeUser(ask, 'other', long)
@@ -88,7 +88,7 @@ describe('the right password', () => {
     expect(await read(await enter(gateway.url, id, 'other', long))).toMatchObject({ body: { type: 'create_entry' } })
   })
 
-  test('of a user who is not active is told so, and ends the flow', async () => {
+  test('of a user who is not active is told so, and ends the flow (D1)', async () => {
     const { gateway, ask } = await begin()
     const user = await makeUser(ask, 'inactive', 'its password')
     await deactivate(ask, user)
@@ -119,7 +119,7 @@ describe('when more passwords wait than may', () => {
   // One at a time, none waits, and each takes long enough for the others to come meanwhile.
   const NARROW = { 'hashing.concurrency': '1', 'hashing.queue': '0', 'hashing.memory': '64MiB', 'hashing.time': '8' }
 
-  test('a login is answered 503 with a time to come again, and its flow goes on', async () => {
+  test('a login is answered 503 with a time to come again, and its flow goes on (D13)', async () => {
     const { gateway } = await begin(NARROW)
     const flows = await Promise.all(Array.from({ length: 6 }, () => flow(gateway.url)))
     const tried = await Promise.all(
@@ -141,7 +141,7 @@ describe('when more passwords wait than may', () => {
     }
   })
 
-  test('a command is refused as overloaded, and nothing else is', async () => {
+  test('a command is refused as overloaded, and nothing else is (D13)', async () => {
     const { gateway, ask } = await begin(NARROW)
     const busy = await flow(gateway.url)
     const user_id = await makeUser(ask, 'other', 'its password')
@@ -164,7 +164,7 @@ describe('when more passwords wait than may', () => {
   })
 })
 
-test('a page of another site can neither begin nor continue a login', async () => {
+test('a page of another site can neither begin nor continue a login (C12, D29)', async () => {
   const { gateway } = await begin()
   const id = await flow(gateway.url)
   for (const site of ['cross-site', 'same-site', 'CROSS-SITE', '', 'x']) {

@@ -4,7 +4,7 @@ import { CLIENT_ID, closeRigs, post, postForm, REDIRECT_URI, rig, USER } from '.
 
 afterEach(closeRigs)
 
-test('codes, tokens and who somebody is come with no-store', async () => {
+test('codes, tokens and who somebody is come with no-store (C16)', async () => {
   const { url } = await rig()
   const owner = await post(`${url}/api/onboarding/users`, { ...USER, client_id: CLIENT_ID, language: 'en' })
   const { auth_code: code } = (await owner.clone().json()) as { auth_code: string }

@@ -33,7 +33,7 @@ const handshake = (url: string, headers: Record<string, string>): Promise<number
 describe.each(['ws', 'uws'] as const)('on %s', (transport) => {
   const begin = (settings: RigSettings = {}) => rig({ 'server.transport': transport, ...settings })
 
-  test('the metadata names the listener, whatever Host is asked for', async () => {
+  test('the metadata names the listener, whatever Host is asked for (C22, C23)', async () => {
     const { url } = await begin()
     const hostile = { host: 'evil.example', 'x-forwarded-proto': 'https' }
     const server = await get(`${url}/.well-known/oauth-authorization-server`, hostile)
@@ -67,7 +67,7 @@ describe.each(['ws', 'uws'] as const)('on %s', (transport) => {
     })
   })
 
-  test('strict origins refuse the handshake of a foreign page, and let in our own and those that are allowed', async () => {
+  test('strict origins refuse the handshake of a foreign page, and let in our own and those that are allowed (A1)', async () => {
     const { url } = await begin({
       'server.strict_origins': 'true',
       'server.external_url': 'https://auth.example.com',
@@ -102,7 +102,7 @@ describe.each(['ws', 'uws'] as const)('on %s', (transport) => {
     expect(await handshake(url, {})).toBe(101)
   })
 
-  test('behind a trusted proxy our own origin is the one that the proxy names', async () => {
+  test('behind a trusted proxy our own origin is the one that the proxy names (D8)', async () => {
     const { url } = await begin({
       'server.strict_origins': 'true',
       'server.trusted_proxies': '127.0.0.1',
@@ -128,7 +128,7 @@ describe.each(['ws', 'uws'] as const)('on %s', (transport) => {
     expect(await handshake(url, { origin: 'https://evil.example' })).toBe(101)
   })
 
-  test('answers are readable for allowed origins, those of token and revoke for every origin', async () => {
+  test('answers are readable for allowed origins, those of token and revoke for every origin (C15)', async () => {
     const { url } = await begin({ 'server.allowed_origins': 'https://app.example.com' })
     await onboard(url)
     const shared = async (path: string, origin: string, method = 'GET') => {
@@ -166,7 +166,7 @@ describe.each(['ws', 'uws'] as const)('on %s', (transport) => {
     expect((await preflight('/auth/login_flow', 'https://evil.example'))[1]).toBeNull()
   })
 
-  test('a login flow is begun from an allowed origin, and not by a page of another', async () => {
+  test('a login flow is begun from an allowed origin, and not by a page of another (C12)', async () => {
     const { url } = await begin({ 'server.allowed_origins': 'https://app.example.com' })
     await onboard(url)
     const flow = {
@@ -181,7 +181,7 @@ describe.each(['ws', 'uws'] as const)('on %s', (transport) => {
     expect([bad.status, await bad.json()]).toEqual([403, { message: 'Cross-site request' }])
   })
 
-  test('the admin listener answers under a loopback name only', async () => {
+  test('the admin listener answers under a loopback name only (D30, G3)', async () => {
     const { adminUrl } = await begin()
     const { port } = new URL(adminUrl)
     for (const host of [`127.0.0.1:${port}`, 'LOCALHOST:1', `[::1]:${port}`]) {

@@ -39,7 +39,7 @@ describeTransports('revocation', (start) => {
     expect([await bearer(gateway, ended), await bearer(gateway, kept)]).toEqual([401, 200])
   })
 
-  test('from the moment of the answer no door is open: HTTP, socket and refresh', async () => {
+  test('from the moment of the answer no door is open: HTTP, socket and refresh (B21)', async () => {
     const gateway = await start()
     await session(gateway.url)
     for (let round = 0; round < 20; round++) {

@@ -109,7 +109,7 @@ const rows: readonly [type: string, fields: object, owner: string, adm: string, 
 
 const WRONG_NAME = "invalid_format expected str for dictionary value @ data['name']"
 
-test('each command answers each role as Home Assistant does', async () => {
+test('each command answers each role as Home Assistant does (F6, B15)', async () => {
   const { owner, adm, usr, plain } = await begin()
   // Fields that do not fit are told to everybody: they are looked at before the role.
   const all = [...rows, ['config/auth/create', { name: 5 }, WRONG_NAME, WRONG_NAME, WRONG_NAME] as const]
@@ -129,7 +129,7 @@ test('each command answers each role as Home Assistant does', async () => {
   }
 })
 
-test('user names are told apart by their normal form, and new ones must have it', async () => {
+test('user names are told apart by their normal form, and new ones must have it (D26)', async () => {
   const { owner } = await begin()
   const { result } = await owner.ask('config/auth/create', { name: 'X' })
   const { user } = result as { user: { id: string } }
@@ -162,7 +162,7 @@ test('user names are told apart by their normal form, and new ones must have it'
   expect((await owner.ask(`${PROVIDER}/admin_change_password`, change)).error).toEqual(noCredential)
 })
 
-test('a user cannot delete themselves, nobody deletes or deactivates the owner, and a group must exist', async () => {
+test('a user cannot delete themselves, nobody deletes or deactivates the owner, and a group must exist (F3)', async () => {
   const { owner, adm } = await begin()
   const { id } = (await owner.ask('auth/current_user')).result as { id: string }
   const self = { code: 'no_delete_self', message: 'Unable to delete your own account' }

@@ -42,7 +42,7 @@ describeTransports('a slow reader', (_, transport) => {
     expect(await good.next()).toEqual({ id, type: 'pong' })
   }
 
-  test('is closed with 4001 when more than its bytes wait', async () => {
+  test('is closed with 4001 when more than its bytes wait (A21)', async () => {
     const { gateway, good, open } = await start({ 'limits.outbox': '1MiB' })
     const slow = await open()
     let id = await clog(gateway, slow)
@@ -51,7 +51,7 @@ describeTransports('a slow reader', (_, transport) => {
     await answersOn(good, 1000)
   })
 
-  test('is closed with 4001 as soon as 4,096 messages wait', async () => {
+  test('is closed with 4001 as soon as 4,096 messages wait (A21)', async () => {
     const { gateway, good, open } = await start({ 'limits.outbox': '64MiB' })
     const slow = await open()
     const id = await clog(gateway, slow)
@@ -65,7 +65,7 @@ describeTransports('a slow reader', (_, transport) => {
     await expect.poll(() => letGo(gateway), GRACE).toBe(1)
   })
 
-  test('is closed with 4001 when more than 1,024 messages have waited for ten seconds', async () => {
+  test('is closed with 4001 when more than 1,024 messages have waited for ten seconds (A21)', async () => {
     const { gateway, good, open } = await start({ 'limits.outbox': '64MiB' })
     const slow = await open()
     const id = await clog(gateway, slow)
@@ -91,7 +91,7 @@ describeTransports('a slow reader', (_, transport) => {
     expect(await slow.next()).toEqual({ id: id + 2000, type: 'pong' })
   })
 
-  test('with the largest queue is closed first when all together keep too much waiting', async () => {
+  test('with the largest queue is closed first when all together keep too much waiting (A21)', async () => {
     const { gateway, good, open } = await start({ 'limits.outbox': '64MiB', 'limits.outbox_total': '1MiB' })
     const small = await open()
     const large = await open()

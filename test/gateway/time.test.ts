@@ -70,7 +70,7 @@ const isThere = async ({ socket }: RawSocket): Promise<void> => {
 const REFUSED = ['auth_invalid', 'Invalid access token or password', 4202]
 
 describe('an access token', () => {
-  test('is good until ten seconds after its end, at the API and for a new socket', async () => {
+  test('is good until ten seconds after its end, at the API and for a new socket (B7)', async () => {
     const gateway = await rig()
     const { access_token, expires_in } = await session(gateway.url)
     const { iat, exp } = claimsOf(access_token)
@@ -97,7 +97,7 @@ describe('an access token', () => {
     expect(await bearer(gateway, access_token)).toEqual(UNAUTHORIZED)
   })
 
-  test('that has ended leaves its socket open, which is closed when the session ends', async () => {
+  test('that has ended leaves its socket open, which is closed when the session ends (B7)', async () => {
     const gateway = await rig({ 'tokens.refresh_token_idle': '1h' })
     const { access_token } = await session(gateway.url)
     const raw = await authenticated(gateway.url, access_token)
@@ -114,7 +114,7 @@ describe('a long-lived token', () => {
   test.each([
     [1, DAY],
     [3650, 3650 * DAY],
-  ])('of %i days lives so long, and has no idle end', async (lifespan, lifetime) => {
+  ])('of %i days lives so long, and has no idle end (B14)', async (lifespan, lifetime) => {
     const gateway = await rig()
     const ask = asker(await authenticated(gateway.url, (await session(gateway.url)).access_token))
     const { result: token } = (await ask('auth/long_lived_access_token', { client_name: 'a script', lifespan })) as {
@@ -150,7 +150,7 @@ describe('a code', () => {
     expect(await redeem(gateway, late)).toEqual(INVALID_CODE)
   })
 
-  test('presented again ends the session made from it, also after its time', async () => {
+  test('presented again ends the session made from it, also after its time (C8, C9)', async () => {
     const gateway = await rig()
     await session(gateway.url)
     for (const wait of [0, 15 * MINUTE]) {
@@ -173,7 +173,7 @@ describe('a login flow', () => {
     return status === 200 ? 200 : { status, body }
   }
 
-  test('is open for ten minutes, over for ten more, and unknown then', async () => {
+  test('is open for ten minutes, over for ten more, and unknown then (D18)', async () => {
     const gateway = await rig()
     await session(gateway.url)
     const id = await flow(gateway.url)
@@ -202,7 +202,7 @@ describe('a login flow', () => {
     })
   })
 
-  test('finds no room where as many that were typed into are open as may be; a finished, an ended and an expired one make room', async () => {
+  test('finds no room where as many that were typed into are open as may be; a finished, an ended and an expired one make room (D18)', async () => {
     const gateway = await rig({ 'limits.login_flows.total': '3', 'limits.login_flows.lifetime': '1m' })
     await session(gateway.url)
     const typed = async (): Promise<string> => {
@@ -222,7 +222,7 @@ describe('a login flow', () => {
     expect(await start(gateway)).toBe(200)
   })
 
-  test('that nobody typed into makes room for the next of its network, and a neighbour who starts many meets his own cap first', async () => {
+  test('that nobody typed into makes room for the next of its network, and a neighbour who starts many meets his own cap first (D18, D31)', async () => {
     const gateway = await rig({ 'limits.login_flows.per_address': '2', 'server.trusted_proxies': '127.0.0.1' })
     await session(gateway.url)
     const from = (address: string) => flow(gateway.url, { 'x-forwarded-for': address })
@@ -244,7 +244,7 @@ describe('a login flow', () => {
 describe('a wall clock that is set', () => {
   const HOUR = 60 * MINUTE
 
-  test('back: what was made later than now is refused until then, and open sockets go on', async () => {
+  test('back: what was made later than now is refused until then, and open sockets go on (B18)', async () => {
     const gateway = await rig()
     const { access_token, refresh_token } = await session(gateway.url)
     const raw = await authenticated(gateway.url, access_token)
@@ -261,7 +261,7 @@ describe('a wall clock that is set', () => {
     expect(await bearer(gateway, access_token)).toEqual(RUNNING)
   })
 
-  test('back: a session that has ended does not come back', async () => {
+  test('back: a session that has ended does not come back (B18)', async () => {
     const gateway = await rig({ 'tokens.refresh_token_idle': '1h' })
     const { access_token, refresh_token } = await session(gateway.url)
     const raw = await authenticated(gateway.url, access_token)
@@ -282,7 +282,7 @@ describe('a wall clock that is set', () => {
   const jumps = ({ logged }: Rig) =>
     logged.filter(({ msg }) => String(msg).startsWith('clock_jump')).map(({ seconds }) => seconds)
 
-  test('a year forward and back within ten minutes ends no session', async () => {
+  test('a year forward and back within ten minutes ends no session (B18)', async () => {
     const gateway = await rig()
     const { access_token, refresh_token } = await session(gateway.url)
     await pass(gateway, 10)
@@ -298,7 +298,7 @@ describe('a wall clock that is set', () => {
     expect((await refresh(gateway, refresh_token)).status).toBe(200)
   })
 
-  test('a year forward for more than ten minutes ends what would have ended in it', async () => {
+  test('a year forward for more than ten minutes ends what would have ended in it (B18)', async () => {
     const gateway = await rig()
     const { refresh_token } = await session(gateway.url)
     await pass(gateway, 10)

@@ -68,7 +68,7 @@ describe('a code', () => {
     expect(await refresh(gateway, JSON.parse(text) as Tokens)).toEqual(INVALID_GRANT)
   })
 
-  test('presented by another client, or under another spelling of its name, stays good for its own', async () => {
+  test('presented by another client, or under another spelling of its name, stays good for its own (C9)', async () => {
     const { gateway } = await begin()
     const code = await logIn(gateway.url)
     for (const client_id of [OTHER_CLIENT, `${CLIENT_ID}/`, CLIENT_ID.toUpperCase(), 'https://example.com']) {
@@ -77,7 +77,7 @@ describe('a code', () => {
     expect((await redeem(gateway, code)).status).toBe(200)
   })
 
-  test('presented by twenty at once gives tokens to one at most, and they are dead', async () => {
+  test('presented by twenty at once gives tokens to one at most, and they are dead (C8)', async () => {
     const { gateway } = await begin()
     const code = await logIn(gateway.url)
     const answers = await Promise.all(Array.from({ length: 20 }, () => redeem(gateway, code)))
@@ -90,7 +90,7 @@ describe('a code', () => {
     }
   })
 
-  test('with another redirect address than that of its login is invalid_grant, and used up', async () => {
+  test('with another redirect address than that of its login is invalid_grant, and used up (C9)', async () => {
     const { gateway } = await begin()
     const code = await logIn(gateway.url)
     expect(await redeem(gateway, code, { redirect_uri: `${REDIRECT_URI}?x` })).toEqual(INVALID_GRANT)
@@ -126,7 +126,7 @@ describe('a refresh token', () => {
     expect(await bearer(gateway, access_token)).toBe(200)
   })
 
-  test('of another client is invalid_request and unharmed; an unknown one is invalid_grant whoever asks', async () => {
+  test('of another client is invalid_request and unharmed; an unknown one is invalid_grant whoever asks (C17)', async () => {
     const { gateway, tokens } = await begin()
     for (const client_id of [OTHER_CLIENT, `${CLIENT_ID}/`, 'https://EXAMPLE.com/app']) {
       expect(await refresh(gateway, tokens, { client_id })).toEqual(WRONG_CLIENT)
@@ -138,7 +138,7 @@ describe('a refresh token', () => {
     expect((await refresh(gateway, tokens)).status).toBe(200)
   })
 
-  test('of a user who was deactivated is gone, and does not come back with the user', async () => {
+  test('of a user who was deactivated is gone, and does not come back with the user (F5)', async () => {
     const { gateway, tokens } = await begin()
     const ask = asker(await authenticated(gateway.url, tokens.access_token))
     const user_id = await makeUser(ask, 'other', 'its password')
@@ -161,7 +161,7 @@ describe('revoke', () => {
     expect([response.status, await response.text(), response.headers.get('content-type')]).toEqual([200, '', null])
   }
 
-  test.each(at)('at %s ends the session of a refresh token, with its socket, and says so twice', async (path) => {
+  test.each(at)('at %s ends the session of a refresh token, with its socket, and says so twice (C21)', async (path) => {
     const { gateway, tokens } = await begin()
     const raw = await authenticated(gateway.url, tokens.access_token)
     await isEmpty200(await revoke(path, gateway, tokens.refresh_token))
@@ -171,7 +171,7 @@ describe('revoke', () => {
     await isEmpty200(await revoke(path, gateway, tokens.refresh_token))
   })
 
-  test.each(at)('at %s ends the session of an access token that is good, and no other', async (path) => {
+  test.each(at)('at %s ends the session of an access token that is good, and no other (C21)', async (path) => {
     const { gateway, tokens } = await begin()
     const other = await exchange(gateway.url, await logIn(gateway.url))
     await isEmpty200(await revoke(path, gateway, other.access_token))
@@ -179,7 +179,7 @@ describe('revoke', () => {
     expect((await refresh(gateway, tokens)).status).toBe(200)
   })
 
-  test.each(at)('at %s says 200 to what it does not know, and ends nothing', async (path) => {
+  test.each(at)('at %s says 200 to what it does not know, and ends nothing (C21)', async (path) => {
     const { gateway, tokens } = await begin()
     gateway.clock.move(31 * 60_000)
     const { access_token, refresh_token } = tokens
@@ -198,7 +198,7 @@ describe('CORS', () => {
   const ORIGIN = 'https://app.example.com'
   const ASK = { origin: ORIGIN, 'access-control-request-method': 'POST' }
 
-  test.each(['/auth/token', '/auth/revoke'])('%s is for every origin, whatever the answer', async (path) => {
+  test.each(['/auth/token', '/auth/revoke'])('%s is for every origin, whatever the answer (C15)', async (path) => {
     const { gateway } = await begin()
     for (const origin of [ORIGIN, 'null', 'http://localhost:3000']) {
       for (const fields of [{}, { grant_type: 'refresh_token' }, { action: 'revoke' }]) {
@@ -236,7 +236,7 @@ describe('CORS', () => {
     }
   })
 
-  test('login flows, the set-up and the API are for no other origin', async () => {
+  test('login flows, the set-up and the API are for no other origin (C15)', async () => {
     const { gateway } = await begin()
     for (const path of ['/auth/providers', '/auth/login_flow', '/api/onboarding', '/api/']) {
       const refused = await preflight(gateway.url + path, ASK)

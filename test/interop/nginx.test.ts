@@ -96,7 +96,7 @@ describeWith({ packages: 'nginx-light', probe: [NGINX, '-v'] }, 'nginx auth_requ
     })
   })
 
-  test('nobody passes without a token, and nobody with headers of their own', async () => {
+  test('nobody passes without a token, and nobody with headers of their own (G13)', async () => {
     const { front } = await start()
     const forged = { headers: { 'remote-user': 'test-user', 'x-forwarded-uri': '/' } }
     expect((await fetch(front)).status).toBe(401)
@@ -111,7 +111,7 @@ describeWith({ packages: 'nginx-light', probe: [NGINX, '-v'] }, 'nginx auth_requ
     expect((await fetch(front, bearer(tokens.access_token))).status).toBe(401)
   })
 
-  test('a signed path may be read, and only read, and only it', async () => {
+  test('a signed path may be read, and only read, and only it (B24, G13)', async () => {
     const { gateway, tokens, front } = await start()
     const socket = await authenticated(gateway.url, tokens.access_token)
     socket.send({ id: 1, type: 'auth/sign_path', path: '/camera/1?size=small' })

@@ -27,7 +27,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
       expect((JSON.parse(reason) as { after_ms: number }).after_ms).toBeGreaterThanOrEqual(0)
     }
     expect(await ended).toEqual({ code: 0, signal: null })
-    expect(child.lines.at(-1)).toMatchObject({ msg: 'stopping', signal })
+    expect(child.lines.at(-1)).toMatchObject({ msg: 'stopping', reason: signal })
     expect(child.stderr).toBe('')
   })
 })
@@ -83,7 +83,7 @@ test('a reader of the log that takes nothing blocks nobody', async () => {
 
 describe('a disk that takes no more', () => {
   /** `ulimit -f` counts blocks of 1,024 bytes; what would make a file larger fails with EFBIG, as a full disk does. */
-  test('writes are refused as temporary and acknowledge nothing; what is known goes on; nothing is lost', async () => {
+  test('writes are refused as temporary and acknowledge nothing; what is known goes on; nothing is lost (C20)', async () => {
     const folder = join(newFolder(), 'data')
     mkdirSync(folder, { mode: 0o700 })
     const first = await serve(folder)

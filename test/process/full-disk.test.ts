@@ -33,50 +33,53 @@ const fill = (path: string): void => {
   }
 }
 
-test.skipIf(!canMount)('a full disk refuses what is new, and takes a revocation on the space kept for it', async () => {
-  const folder = newFolder()
-  const args = [PROGRAM, 'serve', '--port', '0', '--data-dir', `${folder}/data`, '--log', 'json']
-  const env = { PATH: process.env['PATH'], LATCHKEY_HASHING_MEMORY: '8MiB', LATCHKEY_HASHING_TIME: '1' }
-  const child = spawn('unshare', ['-rm', 'sh', '-c', MOUNTED, folder, process.execPath, ...args], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const ended = once(child, 'exit')
-  try {
-    const [first] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string]
-    const { url, admin } = JSON.parse(first) as { url: string; admin: string }
-    const tokens = await session(url)
-    const socket = await authenticated(url, tokens.access_token)
-    // The folder as that process sees it.
-    const data = `/proc/${child.pid}/root${folder}/data`
-    expect(existsSync(`${data}/reserve`)).toBe(true)
-    mkdirSync(`${data}/other`)
-    fill(`${data}/other/filler`)
+test.skipIf(!canMount)(
+  'a full disk refuses what is new, and takes a revocation on the space kept for it (C20)',
+  async () => {
+    const folder = newFolder()
+    const args = [PROGRAM, 'serve', '--port', '0', '--data-dir', `${folder}/data`, '--log', 'json']
+    const env = { PATH: process.env['PATH'], LATCHKEY_HASHING_MEMORY: '8MiB', LATCHKEY_HASHING_TIME: '1' }
+    const child = spawn('unshare', ['-rm', 'sh', '-c', MOUNTED, folder, process.execPath, ...args], {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const ended = once(child, 'exit')
+    try {
+      const [first] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string]
+      const { url, admin } = JSON.parse(first) as { url: string; admin: string }
+      const tokens = await session(url)
+      const socket = await authenticated(url, tokens.access_token)
+      // The folder as that process sees it.
+      const data = `/proc/${child.pid}/root${folder}/data`
+      expect(existsSync(`${data}/reserve`)).toBe(true)
+      mkdirSync(`${data}/other`)
+      fill(`${data}/other/filler`)
 
-    let id = 0
-    for (;;) {
-      socket.send({ id: ++id, type: 'auth/long_lived_access_token', client_name: `${id}`, lifespan: 1 })
-      const answer = (await socket.next()) as { success: boolean; error?: unknown }
-      if (answer.success) continue
-      expect(answer.error).toMatchObject({ code: 'temporarily_unavailable', retry_after_ms: 1000 })
-      break
+      let id = 0
+      for (;;) {
+        socket.send({ id: ++id, type: 'auth/long_lived_access_token', client_name: `${id}`, lifespan: 1 })
+        const answer = (await socket.next()) as { success: boolean; error?: unknown }
+        if (answer.success) continue
+        expect(answer.error).toMatchObject({ code: 'temporarily_unavailable', retry_after_ms: 1000 })
+        break
+      }
+      // Nothing was given up for that.
+      expect(existsSync(`${data}/reserve`)).toBe(true)
+      expect((await fetch(`${admin}/readyz`)).status).toBe(200)
+      socket.send({ id: ++id, type: 'ping' })
+      expect(await socket.next()).toEqual({ id, type: 'pong' })
+
+      expect((await postForm(`${url}/auth/revoke`, { token: tokens.refresh_token })).status).toBe(200)
+      expect((await socket.closed).code).toBe(4200)
+      const bearer = { headers: { authorization: `Bearer ${tokens.access_token}` } }
+      expect((await fetch(`${url}/api/`, bearer)).status).toBe(401)
+      expect(existsSync(`${data}/reserve`)).toBe(false)
+      const ready = await fetch(`${admin}/readyz`)
+      expect([ready.status, await ready.json()]).toEqual([503, { status: 'degraded' }])
+      rmSync(`${data}/other`, { recursive: true })
+    } finally {
+      child.kill('SIGKILL')
+      await ended
     }
-    // Nothing was given up for that.
-    expect(existsSync(`${data}/reserve`)).toBe(true)
-    expect((await fetch(`${admin}/readyz`)).status).toBe(200)
-    socket.send({ id: ++id, type: 'ping' })
-    expect(await socket.next()).toEqual({ id, type: 'pong' })
-
-    expect((await postForm(`${url}/auth/revoke`, { token: tokens.refresh_token })).status).toBe(200)
-    expect((await socket.closed).code).toBe(4200)
-    const bearer = { headers: { authorization: `Bearer ${tokens.access_token}` } }
-    expect((await fetch(`${url}/api/`, bearer)).status).toBe(401)
-    expect(existsSync(`${data}/reserve`)).toBe(false)
-    const ready = await fetch(`${admin}/readyz`)
-    expect([ready.status, await ready.json()]).toEqual([503, { status: 'degraded' }])
-    rmSync(`${data}/other`, { recursive: true })
-  } finally {
-    child.kill('SIGKILL')
-    await ended
-  }
-})
+  },
+)

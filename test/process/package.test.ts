@@ -14,7 +14,7 @@ const { version, exports: entries } = JSON.parse(readFileSync(`${ROOT}/package.j
 
 afterEach(cleanUp)
 
-test('the package holds what is built and what is to be read, and no source, test or secret', async () => {
+test('the package holds what is built and what is to be read, and no source, test or secret (G5)', async () => {
   const { stdout } = await promisify(execFile)('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: ROOT,
   })

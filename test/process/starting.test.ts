@@ -59,7 +59,7 @@ describe('a start', () => {
     expect((await serve(folder)).setUp).toBe(null)
   })
 
-  test('makes its data for its owner alone, whatever the umask', async () => {
+  test('makes its data for its owner alone, whatever the umask (G6)', async () => {
     const folder = join(newFolder(), 'data')
     const before = process.umask(0)
     try {
@@ -147,7 +147,7 @@ describe('a start is refused with one line', () => {
     server.close()
   })
 
-  test('a folder in which another process serves', async () => {
+  test('a folder in which another process serves (G12)', async () => {
     const folder = newFolder()
     const { url } = await serve(folder)
     const line = `${folder}/latchkey.db is in use by another process; stop that one first, or choose another --data-dir`
@@ -217,7 +217,7 @@ describe('a start is refused with one line', () => {
   })
 })
 
-test('nothing that opens a door stands in the clear in a file or in the log', async () => {
+test('nothing that opens a door stands in the clear in a file or in the log (B12)', async () => {
   const folder = newFolder()
   const { child, url, setUp } = await serve(folder)
   const code = await onboard(url)

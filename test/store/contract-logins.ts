@@ -7,7 +7,7 @@ export const loginsContract = (name: string, create: () => Driver): void => {
   const at = useStore(create)
 
   describe(`${name}: codes and flows`, () => {
-    test('of racing callers exactly one takes a code, and the others end what is made from it', async () => {
+    test('of racing callers exactly one takes a code, and the others end what is made from it (C8)', async () => {
       const { who, its } = await at.person()
       const made = code(who, its)
       await at.store.codes.put(made)
@@ -17,7 +17,7 @@ export const loginsContract = (name: string, create: () => Driver): void => {
       expect(await at.store.tokens.create(token(who, { codeHash: made.hash }), null)).toBe('code_reused')
     })
 
-    test('a code that is presented again ends the grant that it gave', async () => {
+    test('a code that is presented again ends the grant that it gave (C8)', async () => {
       const { who, its } = await at.person()
       const made = code(who, its)
       await at.store.codes.put(made)
@@ -30,7 +30,7 @@ export const loginsContract = (name: string, create: () => Driver): void => {
       expect(await at.store.codes.take(digest('unknown'))).toBe(null)
     })
 
-    test('of racing inputs one replaces the flow, and of racing ends one gives the code', async () => {
+    test('of racing inputs one replaces the flow, and of racing ends one gives the code (D20)', async () => {
       const { who, its } = await at.person()
       const begun = flow()
       expect(await at.store.flows.put(begun, CAPS, NOW)).toBe('kept')
@@ -63,7 +63,7 @@ export const loginsContract = (name: string, create: () => Driver): void => {
       expect(count(others, 'kept')).toBe(2)
     })
 
-    test('at a cap the oldest flow that nobody typed into makes room, in its own network first', async () => {
+    test('at a cap the oldest flow that nobody typed into makes room, in its own network first (D18)', async () => {
       const begun = async (network: string, version: number, age: number) => {
         const made = flow({ network, version, expiresAt: NOW + HOUR - age })
         expect(await at.store.flows.put(made, CAPS, NOW)).toBe('kept')

@@ -86,7 +86,7 @@ export const usersContract = (name: string, create: () => Driver): void => {
   })
 
   describe(`${name}: users`, () => {
-    test('of racing first users exactly one becomes the owner, and nothing is left of the others', async () => {
+    test('of racing first users exactly one becomes the owner, and nothing is left of the others (D27)', async () => {
       const owners = Array.from({ length: 20 }, newOwner)
       const outcomes = await Promise.all(owners.map((owner) => at.store.users.createOwner(owner)))
       expect(count(outcomes, 'created')).toBe(1)
@@ -104,7 +104,7 @@ export const usersContract = (name: string, create: () => Driver): void => {
       expect(await at.store.users.any()).toBe(true)
     })
 
-    test('a user is found by id, and by what a provider knows', async () => {
+    test('a user is found by id, and by what a provider knows (D24)', async () => {
       const { who, its } = await at.person()
       expect(await at.store.users.byId(who.id)).toEqual(who)
       expect(await at.store.users.byCredential('homeassistant', null, its.subject)).toEqual({
@@ -130,7 +130,7 @@ export const usersContract = (name: string, create: () => Driver): void => {
       expect(at.kinds().at(-1)).toBe('user_changed')
     })
 
-    test('a deactivated user has no grants any more, and does not get them back', async () => {
+    test('a deactivated user has no grants any more, and does not get them back (F5)', async () => {
       const { who } = await at.person()
       await times(3, () => at.store.tokens.create(token(who), null))
       at.heard.length = 0
@@ -140,7 +140,7 @@ export const usersContract = (name: string, create: () => Driver): void => {
       expect(await at.store.tokens.list(who.id)).toEqual([])
     })
 
-    test('the owner is neither deactivated nor removed, a system user not changed, and an unknown one not found', async () => {
+    test('the owner is neither deactivated nor removed, a system user not changed, and an unknown one not found (F3)', async () => {
       const owner = newOwner()
       await at.store.users.createOwner(owner)
       const system = user({ systemGenerated: true })
@@ -154,7 +154,7 @@ export const usersContract = (name: string, create: () => Driver): void => {
       expect(at.heard).toEqual([])
     })
 
-    test('a removed user leaves nothing behind', async () => {
+    test('a removed user leaves nothing behind (F5)', async () => {
       const { who, its } = await at.person()
       await at.store.tokens.create(token(who, { credentialId: its.id }), null)
       const made = code(who, its)
@@ -205,7 +205,7 @@ export const usersContract = (name: string, create: () => Driver): void => {
       expect(await at.store.users.credentials(who.id)).toEqual([])
     })
 
-    test('a new password ends all grants but one', async () => {
+    test('a new password ends all grants but one (D17)', async () => {
       const { who, its } = await at.person()
       const [kept, ended] = [token(who), token(who)]
       await at.store.tokens.create(kept, null)

@@ -244,7 +244,7 @@ describe.each(drivers)('transport %s', (name, make) => {
       ],
       ['no HTTP', 'hello\r\n\r\n'],
       ['a blank before the colon', 'GET / HTTP/1.1\r\nhost : a\r\n\r\n'],
-    ])('%s: nothing is reached', async (what, text) => {
+    ])('%s: nothing is reached (A25)', async (what, text) => {
       const connection = await raw()
       connection.write(text)
       const given = await connection.answer()
@@ -255,7 +255,7 @@ describe.each(drivers)('transport %s', (name, make) => {
   })
 
   describe('upgrade', () => {
-    test('is accepted without a sub-protocol and without an extension', async () => {
+    test('is accepted without a sub-protocol and without an extension (A10)', async () => {
       const connection = await raw()
       const offers = 'sec-websocket-extensions: permessage-deflate\r\nsec-websocket-protocol: a, b\r\n'
       const { status, head } = (await connection.upgrade('/socket', offers))!
@@ -329,7 +329,7 @@ describe.each(drivers)('transport %s', (name, make) => {
       ['a continuation of nothing', frame(0, 'x'), 1002],
       ['a ping in fragments', frame(PING, 'x', { final: false }), 1002],
       ['a ping that is too long', frame(PING, 'x'.repeat(126)), 1002],
-    ])('%s ends the socket, and no message is given', async (_, bytes, code) => {
+    ])('%s ends the socket, and no message is given (A11, A12)', async (_, bytes, code) => {
       const connection = await socket()
       connection.write(bytes)
       await expectFault(connection, code)
@@ -337,7 +337,7 @@ describe.each(drivers)('transport %s', (name, make) => {
       expect(peers[0]!.messages).toEqual([])
     })
 
-    test('an unmasked frame is not taken for a message', async () => {
+    test('an unmasked frame is not taken for a message (A11)', async () => {
       const connection = await socket()
       connection.write(frame(TEXT, 'unmasked', { masked: false }))
       if (wantsMasks) await expectFault(connection, 1002)
@@ -456,7 +456,7 @@ describe.each(drivers)('transport %s', (name, make) => {
     })
   })
 
-  test('a port that is taken is refused with the system’s code', async () => {
+  test('a port that is taken is refused with the system’s code (G12)', async () => {
     const second = make(() => undefined).listen('127.0.0.1', listening.port, { maxMessage: MAX }, app)
     await expect(second).rejects.toMatchObject({ code: 'EADDRINUSE', port: listening.port })
   })

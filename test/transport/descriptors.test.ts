@@ -22,7 +22,7 @@ const cpuOf = (pid: number): number => {
 }
 
 describeTransports('without descriptors', (_, transport) => {
-  test.skipIf(process.platform !== 'linux')('open sockets go on, nothing spins, and it recovers', async () => {
+  test.skipIf(process.platform !== 'linux')('open sockets go on, nothing spins, and it recovers (A23)', async () => {
     const gateway = await serving({ flags: ['--transport', transport], descriptors: 700 })
     running.push(gateway)
     const { access_token } = await session(gateway.url)
@@ -54,31 +54,34 @@ describeTransports('without descriptors', (_, transport) => {
     good.socket.close()
   })
 
-  test.skipIf(process.platform !== 'linux')('sockets are refused with 503 before the reserve is touched', async () => {
-    const gateway = await serving({
-      flags: ['--transport', transport],
-      env: { LATCHKEY_LIMITS_UNAUTHENTICATED_SOCKETS_PER_ADDRESS: '1000' },
-      // Node itself needs hundreds to load its modules at once.
-      descriptors: 700,
-    })
-    running.push(gateway)
-    const { access_token } = await session(gateway.url)
-    const open = [await authenticated(gateway.url, access_token)]
-    const refused = new Promise<number>((resolve) => {
-      const more = (): void => {
-        const raw = rawSocket(gateway.url)
-        raw.socket.on('unexpected-response', (_, response) => resolve(response.statusCode ?? 0))
-        raw.socket.on('open', () => {
-          open.push(raw)
-          more()
-        })
-      }
-      more()
-    })
-    expect(await refused).toBe(503)
-    open[0]!.send({ id: 1, type: 'ping' })
-    expect(await open[0]!.next()).toEqual({ id: 1, type: 'pong' })
-    expect((await fetch(`${gateway.adminUrl}/healthz`)).status).toBe(200)
-    for (const { socket } of open) socket.close()
-  })
+  test.skipIf(process.platform !== 'linux')(
+    'sockets are refused with 503 before the reserve is touched (A23)',
+    async () => {
+      const gateway = await serving({
+        flags: ['--transport', transport],
+        env: { LATCHKEY_LIMITS_UNAUTHENTICATED_SOCKETS_PER_ADDRESS: '1000' },
+        // Node itself needs hundreds to load its modules at once.
+        descriptors: 700,
+      })
+      running.push(gateway)
+      const { access_token } = await session(gateway.url)
+      const open = [await authenticated(gateway.url, access_token)]
+      const refused = new Promise<number>((resolve) => {
+        const more = (): void => {
+          const raw = rawSocket(gateway.url)
+          raw.socket.on('unexpected-response', (_, response) => resolve(response.statusCode ?? 0))
+          raw.socket.on('open', () => {
+            open.push(raw)
+            more()
+          })
+        }
+        more()
+      })
+      expect(await refused).toBe(503)
+      open[0]!.send({ id: 1, type: 'ping' })
+      expect(await open[0]!.next()).toEqual({ id: 1, type: 'pong' })
+      expect((await fetch(`${gateway.adminUrl}/healthz`)).status).toBe(200)
+      for (const { socket } of open) socket.close()
+    },
+  )
 })

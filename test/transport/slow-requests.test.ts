@@ -59,7 +59,7 @@ const UPGRADE =
 describeTransports('requests', (_, transport) => {
   const start = () => rig({ 'server.transport': transport })
 
-  test('that never end are ended, a good one is answered meanwhile', { timeout: 60_000 }, async () => {
+  test('that never end are ended, a good one is answered meanwhile (A5)', { timeout: 60_000 }, async () => {
     const gateway = await start()
     const body = 'POST /auth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n'
     const slow = Promise.all([
@@ -100,7 +100,7 @@ describeTransports('requests', (_, transport) => {
   const plain = (count: number) => `GET /auth/providers HTTP/1.1\r\nHost: localhost\r\n${headers(count - 1)}\r\n`
 
   // The fast transport waits for the end of a head that it cannot hold, and gives up after 10 s.
-  test('with too many headers, or too large ones, are refused', { timeout: 90_000 }, async () => {
+  test('with too many headers, or too large ones, are refused (A6)', { timeout: 90_000 }, async () => {
     const gateway = await start()
     await session(gateway.url)
     expect(statusOf(await ask(gateway, plain(47)))).toBe(200)
@@ -114,7 +114,7 @@ describeTransports('requests', (_, transport) => {
     expect(statusOf(await ask(gateway, plain(10)))).toBe(200)
   })
 
-  test('with a body that is too large are refused by the declared length, before it is read', async () => {
+  test('with a body that is too large are refused by the declared length, before it is read (A5)', async () => {
     const gateway = await start()
     const head = (length: number) => `POST /auth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${length}\r\n\r\n`
     const answer = await ask(gateway, head(65_537))
@@ -126,7 +126,7 @@ describeTransports('requests', (_, transport) => {
     expect(statusOf(await ask(gateway, head(65_536) + 'a'.repeat(65_536)))).toBe(400)
   })
 
-  test('for compression or a sub-protocol get a socket without', async () => {
+  test('for compression or a sub-protocol get a socket without (A10)', async () => {
     const gateway = await start()
     const offers =
       'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nSec-WebSocket-Protocol: a, b\r\n'

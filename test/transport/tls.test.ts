@@ -71,7 +71,7 @@ describeTransports('with a certificate', (_, transport) => {
     return { files, gateway: await rig(settings) }
   }
 
-  test('requests and sockets are served over TLS, and the address says so', async () => {
+  test('requests and sockets are served over TLS, and the address says so (E9)', async () => {
     const { gateway } = await start('first')
     expect(gateway.url).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/)
     expect(gateway.adminUrl).toMatch(/^http:/)
@@ -162,7 +162,7 @@ test('certificate and key are set both or not at all', () => {
   )
 })
 
-test('another address than loopback is served with TLS only', () => {
+test('another address than loopback is served with TLS only (G10)', () => {
   expect(reading({ 'server.host': '0.0.0.0' })).toThrow(
     'server.host is "0.0.0.0": another address than loopback needs server.tls.cert and server.tls.key',
   )

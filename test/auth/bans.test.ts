@@ -1,0 +1,34 @@
+/** The count of failed logins, for more addresses than one machine has. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { createBans } from '../../src/auth/bans.ts'
+import { systemClock } from '../../src/clock.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+/** Bytes on the heap that are not garbage. */
+const held = (): number => {
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
+test('D11: a flood of addresses costs bounded memory, and pushes no ban out', () => {
+  const options = { failures: 2, withinMs: 600_000, forMs: 3_600_000, isProxy: () => false, onBan: () => undefined }
+  const bans = createBans(systemClock, options, [])
+  for (let i = 0; i < 2; i++) bans.failed('203.0.113.7', { account: 'ann' })
+  expect(bans.remaining('203.0.113.7')).toBeGreaterThan(3_590_000)
+  const flood = (from: number, to: number): void => {
+    for (let i = from; i < to; i++) {
+      bans.failed(`10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`, { account: 'ann', secret: `${i}` })
+    }
+  }
+  flood(0, 150_000)
+  const before = held()
+  flood(150_000, 500_000)
+  // More than the counts' capacity came before: from there on each new one takes the place of an old one.
+  expect(held() - before).toBeLessThan(4 * 1024 * 1024)
+  expect(bans.remaining('203.0.113.7')).toBeGreaterThan(3_590_000)
+  expect(bans.list().map(({ network }) => network)).toEqual(['203.0.113.7'])
+})
