@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { closeReference, commandReference, deviationReference, errorReference, oauthReference } from './reference.ts'
+import { namedTests, rows, threatTable } from './threats/index.ts'
 
 /** Each document with its generated parts, in their order. */
 const documents: readonly (readonly [file: string, parts: Readonly<Record<string, () => string>>])[] = [
@@ -10,6 +11,7 @@ const documents: readonly (readonly [file: string, parts: Readonly<Record<string
     { oauth: oauthReference, commands: commandReference, errors: errorReference, closes: closeReference },
   ],
   ['docs/conformance.md', { deviations: deviationReference }],
+  ['docs/threats.md', { threats: threatTable }],
 ]
 
 test.each(documents)('what is generated in %s is what the sources say', (file, parts) => {
@@ -27,4 +29,13 @@ test.each(documents)('what is generated in %s is what the sources say', (file, p
 
 test('every error code is one that some command declares, or that any may have', () => {
   expect(errorReference()).not.toMatch(/\|\s*\|$/m)
+})
+
+test('every threat that is not put off is held by a test, and every test names threats that there are', () => {
+  const tests = namedTests()
+  const named = new Set(tests.flatMap(({ ids }) => ids))
+  expect(rows.filter(({ id, untested }) => untested !== true && !named.has(id)).map(({ id }) => id)).toEqual([])
+  const known = new Set(rows.map(({ id }) => id))
+  expect([...named].filter((id) => !known.has(id))).toEqual([])
+  expect(known.size).toBe(rows.length)
 })

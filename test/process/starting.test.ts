@@ -110,7 +110,7 @@ describe('a start is refused with one line', () => {
       ['--host', '0.0.0.0'],
       'server.host is "0.0.0.0": another address than loopback needs server.tls.cert and server.tls.key, or server.behind_tls_proxy',
     ],
-  ])('wrong flag: %s', async (args, line) => {
+  ])('wrong flag: %s (G7, G10)', async (args, line) => {
     const folder = newFolder()
     await refused(run(['serve', '--data-dir', folder, ...args]), EX_USAGE, line)
     expect(readdirSync(folder)).toEqual([])
@@ -134,7 +134,7 @@ describe('a start is refused with one line', () => {
       { LATCHKEY_SERVER_PORT: '1', LATCHKEY_SERVER_PORT_FILE: '/dev/null' },
       'LATCHKEY_SERVER_PORT_FILE: server.port is set twice, once as a value and once as a file',
     ],
-  ])('wrong environment: %o', async (environment, line) => {
+  ])('wrong environment: %o (G7)', async (environment, line) => {
     await refused(run(['serve', '--data-dir', newFolder()], environment as Record<string, string>), EX_USAGE, line)
   })
 
@@ -162,7 +162,7 @@ describe('a start is refused with one line', () => {
     await refused(start(join(file, 'data')), EX_UNAVAILABLE, line)
   })
 
-  test.each(['latchkey.db', 'pepper', '.'])('%s can be read by others', async (name) => {
+  test.each(['latchkey.db', 'pepper', '.'])('%s can be read by others (B16, G6)', async (name) => {
     const folder = await used()
     const path = name === '.' ? folder : join(folder, name)
     const mode = name === '.' ? '0700' : '0600'
@@ -179,7 +179,7 @@ describe('a start is refused with one line', () => {
       'pepper',
       /^latchkey: \S+pepper is gone, but \S+latchkey\.db is there; put the pepper back that was used with it$/m,
     ],
-  ])('%s is gone: this is no first run', async (name, line) => {
+  ])('%s is gone: this is no first run (B16)', async (name, line) => {
     const folder = await used()
     rmSync(join(folder, name))
     const before = readdirSync(folder)
@@ -199,7 +199,7 @@ describe('a start is refused with one line', () => {
       Buffer.from('other\n'),
       /latchkey\.db is another database than the one the marker/,
     ],
-  ])('%s is %s', async (name, _, content, line) => {
+  ])('%s is %s (B16)', async (name, _, content, line) => {
     const folder = await used()
     writeFileSync(join(folder, name), content)
     await refused(start(folder), EX_UNAVAILABLE, line)
