@@ -15,6 +15,7 @@ import { createGateway } from './gateway/gateway.ts'
 import { isOnboarded } from './gateway/onboarding-steps.ts'
 import type { Pages } from './gateway/pages.ts'
 import type { Log } from './log.ts'
+import { watchMemory } from './memory.ts'
 import { gatewayOptions } from './options.ts'
 import { type OpenedStore, openSqlite } from './store/sqlite.ts'
 import { StoreRefused } from './store/store.ts'
@@ -173,6 +174,7 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
       },
       gatewayOptions(config, {
         sockets: descriptors - reserveOf(descriptors) - (await countDescriptors()),
+        isTight: watchMemory(clock),
         strict: options.strict ?? false,
       }),
     )

@@ -13,10 +13,10 @@ const backlogLimit = (wanted: Config['limits.outbox_total']): number => {
   return Math.min(1024 ** 3, getHeapStatistics().heap_size_limit / 4, totalmem() / 4, constrained / 4)
 }
 
-/** `sockets`: how many sockets the process has descriptors for. */
+/** `sockets`: how many sockets the process has descriptors for; `isTight`: whether it is short of memory. */
 export const gatewayOptions = (
   config: Config,
-  { sockets, strict }: { readonly sockets: number; readonly strict: boolean },
+  { sockets, isTight, strict }: { readonly sockets: number; readonly isTight: () => boolean; readonly strict: boolean },
 ): GatewayOptions => ({
   scheme: config['server.tls.cert'] === undefined && !config['server.behind_tls_proxy'] ? 'http' : 'https',
   connection: {
@@ -30,6 +30,7 @@ export const gatewayOptions = (
     total: config['limits.unauthenticated_sockets.total'],
     perAddress: config['limits.unauthenticated_sockets.per_address'],
     sockets,
+    isTight,
   },
   outbox: { bytes: config['limits.outbox'], total: backlogLimit(config['limits.outbox_total']) },
   accessTokenMs: config['tokens.access_token_lifetime'],

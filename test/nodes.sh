@@ -3,7 +3,8 @@
 # registry, put outside the project: as a dependency its `node` would shadow the machine's own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-suites=(test/architecture test/docs test/interop/home-assistant-js-websocket.test.ts)
+suites=(test/architecture test/docs test/interop/home-assistant-js-websocket.test.ts test/store test/conformance
+  test/transport/contract.test.ts test/gateway/revocation.test.ts test/process/ending.test.ts)
 for version in 20 22 24; do
   [[ $(node --version) == v$version.* ]] && continue
   folder=${TMPDIR:-/tmp}/latchkey-node-$version

@@ -8,10 +8,17 @@ export type TransportName = 'ws' | 'uws'
 /** Starts a gateway over the suite's transport. */
 export type Start = (settings?: RigSettings) => Promise<Rig>
 
-export const describeTransports = (name: string, tests: (start: Start, transport: TransportName) => void): void => {
+/** Every transport, and why it cannot be loaded here; null where it can. */
+export const transports = (): readonly { readonly transport: TransportName; readonly missing: string | null }[] => {
   const loaded = loadUws()
-  for (const transport of ['ws', 'uws'] as const) {
-    const missing = transport === 'uws' && 'missing' in loaded ? loaded.missing : null
+  return [
+    { transport: 'ws', missing: null },
+    { transport: 'uws', missing: 'missing' in loaded ? loaded.missing : null },
+  ]
+}
+
+export const describeTransports = (name: string, tests: (start: Start, transport: TransportName) => void): void => {
+  for (const { transport, missing } of transports()) {
     const start: Start = (settings = {}) => rig({ 'server.transport': transport, ...settings })
     const register = missing === null ? describe : describe.skip
     register(`${name} (${missing ?? transport})`, () => tests(start, transport))

@@ -65,7 +65,7 @@ export const openBench = async (): Promise<Bench> => {
       onboarded: false,
       setUp,
     },
-    gatewayOptions(config, { sockets: 1_000_000, strict: false }),
+    gatewayOptions(config, { sockets: 1_000_000, isTight: () => false, strict: false }),
   )
   const address = '127.0.0.1'
   const request = async (method: string, path: string, fields?: Readonly<Record<string, string>>) => {

@@ -10,10 +10,12 @@ export interface DoorwayLimits {
   readonly perAddress: number
   /** All sockets together, authenticated or not; what is left of the descriptors is for the store and the admin. */
   readonly sockets: number
+  /** True while the process is short of memory. */
+  readonly isTight: () => boolean
 }
 
 /** Why a handshake was refused, for the metric. */
-export type Crowded = 'address' | 'unauthenticated' | 'sockets'
+export type Crowded = 'address' | 'unauthenticated' | 'sockets' | 'memory'
 
 /** A refused client is asked to wait this long: by then those who wait have authenticated or run out of time. */
 const RETRY_AFTER_S = '10'
@@ -25,6 +27,7 @@ const answers: Readonly<Record<Crowded, HttpResponse>> = {
   address: refuse(429, 'Too many sockets of this address are not authenticated.'),
   unauthenticated: refuse(503, 'Too many sockets are not authenticated.'),
   sockets: refuse(503, 'Too many sockets are open.'),
+  memory: refuse(503, 'The server is short of memory.'),
 }
 
 /** What one party holds: an IPv4 address, or an IPv6 network of 64 bits, as a subscriber is given one. */
@@ -72,6 +75,7 @@ export class Doorway {
 
   #crowded(party: string, open: number): Crowded | null {
     if (open >= this.#limits.sockets) return 'sockets'
+    if (this.#limits.isTight()) return 'memory'
     if ((this.#byParty.get(party) ?? 0) >= this.#limits.perAddress) return 'address'
     return this.#waiting >= this.#limits.total ? 'unauthenticated' : null
   }

@@ -23,10 +23,23 @@ const NOTADB = 26
 
 /** Node 22 brings SQLite along; on Node 20 the same interface comes from a package. */
 const openDatabase = async (file: string): Promise<DatabaseSync> => {
-  const { DatabaseSync } = await import('node:sqlite').catch(
+  const { DatabaseSync } = await quietly(() => import('node:sqlite')).catch(
     async () => (await import('@photostructure/sqlite')) as unknown as typeof import('node:sqlite'),
   )
   return new DatabaseSync(file)
+}
+
+/** Some versions of Node warn that this module is experimental; an operator can do nothing about that. */
+const quietly = async <T>(load: () => Promise<T>): Promise<T> => {
+  const { emitWarning } = process
+  process.emitWarning = ((warning: string, kind?: string) => {
+    if (kind !== 'ExperimentalWarning') emitWarning.call(process, warning, kind)
+  }) as typeof emitWarning
+  try {
+    return await load()
+  } finally {
+    process.emitWarning = emitWarning
+  }
 }
 
 /** Kysely's SQLite dialect over `DatabaseSync`, with statements prepared once. */

@@ -40,6 +40,7 @@ const table: Readonly<Record<string, { ours: readonly string[]; packages: readon
   'log.ts': { ours: [], packages: ['pino', 'pino-pretty'], node: false },
   config: { ours: ['auth/address.ts'], packages: ['zod', 'yaml'], node: false },
   'descriptors.ts': { ours: ['clock.ts', 'log.ts'], packages: [], node: true },
+  'memory.ts': { ours: ['clock.ts'], packages: [], node: true },
   'node-version.ts': { ours: [], packages: [], node: false },
   'datadir.ts': { ours: ['auth/secrets.ts', 'store/store.ts'], packages: [], node: true },
 }

@@ -231,10 +231,13 @@ const onboard = async (server: Server): Promise<void> => {
   expect((await server.ask('POST', '/api/onboarding/users', { json })).status).toBe(200)
 }
 
+// The sources are not touched where an address was given.
+const given = process.env['LATCHKEY_CONFORMANCE_URL']
+const ours = given === undefined ? (await import('../transports.ts')).transports() : []
+
 /** Registers a suite for the server of `LATCHKEY_CONFORMANCE_URL`, else for a gateway of each transport. */
 export const describeServers = (name: string, tests: (server: () => Server) => void): void => {
   let server: Server
-  const given = process.env['LATCHKEY_CONFORMANCE_URL']
   const begin = async (url: string): Promise<void> => {
     server = new Server(url, await isLatchkey(url))
     await onboard(server)
@@ -246,9 +249,9 @@ export const describeServers = (name: string, tests: (server: () => Server) => v
     })
     return
   }
-  for (const transport of ['ws', 'uws'] as const) {
-    describe(`${name} (${transport})`, () => {
-      // The sources are not touched where an address was given.
+  for (const { transport, missing } of ours) {
+    const register = missing === null ? describe : describe.skip
+    register(`${name} (${missing ?? transport})`, () => {
       beforeAll(async () => {
         const { rig } = await import('../rig.ts')
         await begin((await rig({ 'server.transport': transport })).url)
