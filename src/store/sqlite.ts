@@ -33,7 +33,7 @@ const openDatabase = async (file: string): Promise<DatabaseSync> => {
 const quietly = async <T>(load: () => Promise<T>): Promise<T> => {
   const { emitWarning } = process
   process.emitWarning = ((warning: string, kind?: string) => {
-    if (kind !== 'ExperimentalWarning') emitWarning.call(process, warning, kind)
+    if (kind !== 'ExperimentalWarning') Reflect.apply(emitWarning, process, [warning, kind])
   }) as typeof emitWarning
   try {
     return await load()

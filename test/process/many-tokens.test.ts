@@ -44,6 +44,6 @@ test(`is ready with ${TOKENS} sessions, and knows each of them`, { timeout: 120_
   expect(await socket.next()).toMatchObject({ result: [{ id: like }] })
   await child.kill('SIGTERM')
   if (asked === undefined) return
-  console.log(`ready after ${Math.round(took)} ms with ${TOKENS} sessions`)
+  process.stdout.write(`ready after ${Math.round(took)} ms with ${TOKENS} sessions\n`)
   expect(took).toBeLessThan(PROMISED)
 })
