@@ -1,55 +1,19 @@
 /** One socket: its phases, its queue in and out, its deadline and its end. */
 import { refuseAddress } from '../auth/access.ts'
-import type { Bans } from '../auth/bans.ts'
 import type { Principal } from '../auth/principal.ts'
-import type { Verifier } from '../auth/verifier.ts'
-import type { Log } from '../log.ts'
 import type { Command, Needs } from '../protocol/command.ts'
 import { type CloseName, closes } from '../protocol/errors.ts'
-import {
-  AUTH_INVALID,
-  AUTH_MALFORMED,
-  authFrame,
-  authInvalid,
-  authOk,
-  authRequired,
-  commandError,
-  event,
-  failure,
-  MAX_TOKEN_LENGTH,
-} from '../protocol/frames.ts'
+import { authOk, authRequired, commandError, event, failure } from '../protocol/frames.ts'
 import { idOf, parseJson } from '../protocol/json.ts'
 import type { Peer, Socket } from '../transport/transport.ts'
-import type { Deadlines } from './deadlines.ts'
-import { type Caller, type Dispatch, mayUse } from './dispatch.ts'
-import type { Hub, Seat } from './hub.ts'
+import { Authentication, type Entrant, type Path } from './authentication.ts'
+import { type Caller, type Entry, isOpenCommand, mayUse } from './dispatch.ts'
+import type { Seat } from './hub.ts'
 import { Inbox } from './inbox.ts'
-import type { Metrics } from './metrics.ts'
-import { Outbox, type OutboxLimits } from './outbox.ts'
+import { Outbox } from './outbox.ts'
+import type { Origin, Shared } from './shared.ts'
 import { Subscriptions } from './subscriptions.ts'
-import { Watch, type Watchers } from './watch.ts'
-
-export interface ConnectionOptions {
-  readonly haVersion: string
-  /** Close with 1000 instead of the 4xxx codes. */
-  readonly plainClose: boolean
-  /** Bytes of a message before authentication. */
-  readonly messageBeforeAuth: number
-}
-
-/** What all connections of a gateway share. */
-export interface Shared {
-  readonly verifier: Verifier
-  readonly bans: Bans
-  readonly hub: Hub
-  readonly dispatch: Dispatch
-  readonly deadlines: Deadlines
-  readonly watchers: Watchers
-  readonly outboxes: OutboxLimits
-  readonly metrics: Metrics
-  readonly log: Log
-  readonly options: ConnectionOptions
-}
+import { Watch } from './watch.ts'
 
 /** `held`: authenticated, but what it may do is being read again. `ending`: nothing more is executed. */
 type Phase = 'auth' | 'verifying' | 'open' | 'held' | 'draining' | 'ending' | 'closed'
@@ -64,7 +28,7 @@ const RECONNECT_SPREAD_MS = 10_000
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
-export class Connection implements Peer, Seat, Caller {
+export class Connection implements Peer, Seat, Caller, Entrant {
   lastId = 0
   readonly #shared: Shared
   readonly #socket: Socket
@@ -81,17 +45,25 @@ export class Connection implements Peer, Seat, Caller {
   /** Commands under way that may have ended this very session: their answers still go out. */
   #lastWords = 0
   #close: { name: CloseName; reason: string } | null = null
+  readonly #authentication: Authentication
+  readonly #isForeign: () => boolean
+  /** Few sockets ever log in by themselves: the others carry no map. */
+  #logins: Map<string, string> | null = null
+  /** What a command wants done once its answer has gone out. */
+  #afterAnswer: (() => void) | null = null
 
   /** `left` is called once, when the socket is gone. */
-  constructor(shared: Shared, socket: Socket, address: string, left: (connection: Connection) => void) {
+  constructor(shared: Shared, socket: Socket, from: Origin, left: (connection: Connection) => void) {
     this.#shared = shared
-    this.address = address
+    this.address = from.address
+    this.#isForeign = from.isForeign
+    this.#authentication = new Authentication(shared, this)
     this.#left = left
     this.#socket = socket
-    this.#outbox = new Outbox(socket, shared.outboxes, () => this.#end('slowReader'))
-    this.#watch = new Watch(shared.watchers, address, {
+    this.#outbox = new Outbox(socket, shared.outboxes, () => this.end('slowReader'))
+    this.#watch = new Watch(shared.watchers, from.address, {
       ping: () => socket.ping(),
-      end: (close) => this.#end(close),
+      end: (close) => this.end(close),
     })
     socket.send(authRequired(shared.options.haVersion))
   }
@@ -99,16 +71,16 @@ export class Connection implements Peer, Seat, Caller {
   /** The server is going down: what is under way is finished, then the socket is closed. */
   drain(): void {
     if (this.#inFlight === 0) {
-      this.#end('restarting')
+      this.end('restarting')
     } else if (this.#phase === 'open' || this.#phase === 'held') {
       this.#phase = 'draining'
-      this.#shared.deadlines.add(DRAIN_MS, () => this.#end('restarting'))
+      this.#shared.deadlines.add(DRAIN_MS, () => this.end('restarting'))
     }
   }
 
   /** Its address was banned: whoever is in stays in, the others go. */
   ban(remainingMs: number): void {
-    if (this.#phase === 'auth' || this.#phase === 'verifying') this.#end('banned', remainingMs)
+    if (this.#phase === 'auth' || this.#phase === 'verifying') this.end('banned', remainingMs)
   }
 
   // Peer
@@ -117,20 +89,20 @@ export class Connection implements Peer, Seat, Caller {
     this.#watch.heard()
     switch (this.#phase) {
       case 'auth':
-        if (data.byteLength > this.#shared.options.messageBeforeAuth) this.#end('tooBig')
-        else if (binary) this.#end('unsupportedData')
-        else this.#authenticate(decoder.decode(data))
+        if (data.byteLength > this.#shared.options.messageBeforeAuth) this.end('tooBig')
+        else if (binary) this.end('unsupportedData')
+        else this.#knock(decoder.decode(data))
         return
       case 'verifying':
       case 'held':
         // An empty binary frame is malformed, any other has no handler here.
         if (!binary) this.#wait(decoder.decode(data))
-        else if (data.byteLength === 0) this.#end('malformed')
+        else if (data.byteLength === 0) this.end('malformed')
         return
       case 'open':
       case 'draining':
         if (!binary) this.#commands(decoder.decode(data))
-        else if (data.byteLength === 0) this.#end('malformed')
+        else if (data.byteLength === 0) this.end('malformed')
         else this.#watch.admits()
         return
       default:
@@ -159,7 +131,7 @@ export class Connection implements Peer, Seat, Caller {
   // Seat
 
   get who(): Principal {
-    // A connection is seated and dispatches only after it was admitted.
+    // A connection is seated, and answers commands that want somebody, only after it was admitted.
     return this.#who!
   }
 
@@ -183,7 +155,7 @@ export class Connection implements Peer, Seat, Caller {
   release(who: Principal): void {
     if (this.#phase !== 'held') return
     if (refuseAddress(who.localOnly, this.address) !== null) {
-      this.#end('userInactive')
+      this.end('userInactive')
       return
     }
     this.#who = who
@@ -191,6 +163,48 @@ export class Connection implements Peer, Seat, Caller {
   }
 
   // Caller
+
+  get user(): Principal | null {
+    return this.#who
+  }
+
+  get isForeign(): boolean {
+    return this.#isForeign()
+  }
+
+  get logins(): Map<string, string> {
+    this.#logins ??= new Map()
+    return this.#logins
+  }
+
+  loginsChanged(): void {
+    this.#watch.expect(this.logins.size > 0)
+  }
+
+  enter(): Entry {
+    this.#phase = 'verifying'
+    return {
+      with: (token) => {
+        this.#afterAnswer = () => {
+          if (this.isOutside) this.#authentication.token(token)
+        }
+      },
+      fail: () => {
+        this.#afterAnswer = () => {
+          if (this.#phase === 'verifying') this.#reopen()
+        }
+      },
+    }
+  }
+
+  async renew(token: string): Promise<'renewed' | 'refused' | 'identity_mismatch'> {
+    let outcome: 'renewed' | 'refused' | 'identity_mismatch' = 'refused'
+    const who = await this.#shared.verifier.verify(token, (who) => {
+      outcome = this.#move(who)
+    })
+    if (who === null) this.#authentication.count(token)
+    return outcome
+  }
 
   setFeatures(features: Readonly<Record<string, number | boolean>>): void {
     this.#outbox.coalesce = Object.hasOwn(features, 'coalesce_messages')
@@ -209,7 +223,7 @@ export class Connection implements Peer, Seat, Caller {
   deliver(id: number, needs: Needs, text: string): void {
     if (this.#phase === 'held') {
       // Whether it may be heard is known when the rights have been read.
-      if (!this.#subscriptions.hold(() => this.deliver(id, needs, text))) this.#end('overloaded')
+      if (!this.#subscriptions.hold(() => this.deliver(id, needs, text))) this.end('overloaded')
     } else if (this.#subscriptions.has(id) && mayUse(this.who, needs)) {
       this.reply(event(id, text))
     }
@@ -229,91 +243,77 @@ export class Connection implements Peer, Seat, Caller {
     if (command.endsSelf === true) this.#lastWords++
     return () => {
       this.#inFlight--
+      const next = this.#afterAnswer
+      this.#afterAnswer = null
+      next?.()
       if (command.endsSelf === true && --this.#lastWords === 0 && this.#phase === 'ending') this.#hangUp()
-      if (this.#phase === 'draining' && this.#inFlight === 0) this.#end('restarting')
+      if (this.#phase === 'draining' && this.#inFlight === 0) this.end('restarting')
     }
   }
 
-  // Authentication
+  // Entrant
 
-  #authenticate(text: string): void {
-    const parsed = parseJson(text)
-    if (parsed.kind === 'malformed') {
-      this.#end('malformed')
-      return
-    }
-    const frame = parsed.kind === 'value' ? authFrame.safeParse(parsed.value) : null
-    if (frame === null || !frame.success) {
-      this.#refuse(AUTH_MALFORMED, 'malformed')
-      return
-    }
-    const token = 'access_token' in frame.data ? (frame.data.access_token ?? '') : ''
-    if (token === '' || token.length > MAX_TOKEN_LENGTH) this.#deny('none')
-    else this.#verify(token)
+  get isOutside(): boolean {
+    return this.#phase === 'auth' || this.#phase === 'verifying'
   }
 
-  #verify(token: string): void {
-    const known = this.#shared.verifier.known(token)
-    if (known !== undefined) {
-      if (known === null) this.#denyToken(token, 'cached')
-      else this.#admit(known, 'cached')
-      return
-    }
+  verifying(): void {
     this.#phase = 'verifying'
-    this.#shared.verifier
-      // Admitted in the turn of the last check: a revocation later than that finds the seat.
-      .verify(token, (who) => this.#admit(who, 'looked_up'))
-      .then((who) => {
-        if (who === null) this.#denyToken(token, 'looked_up')
-      })
-      .catch((error: unknown) => {
-        this.#shared.log.warn({ err: error }, 'token could not be verified')
-        this.#end('overloaded')
-      })
   }
 
-  #admit(who: Principal, path: 'cached' | 'looked_up'): void {
-    // The socket may have closed, or its time may have run out, while the grant was read.
-    if (this.#phase !== 'auth' && this.#phase !== 'verifying') return
-    if (refuseAddress(who.localOnly, this.address) !== null) {
-      this.#deny(path)
-      return
-    }
+  admit(who: Principal, path: Path): boolean {
+    if (refuseAddress(who.localOnly, this.address) !== null) return false
     this.#watch.admitted()
     this.#who = who
     this.#shared.hub.add(this)
     this.#shared.metrics.authenticated('ok', path)
     this.#outbox.add(authOk(this.#shared.options.haVersion))
     this.#resume()
+    return true
   }
 
-  #deny(path: 'cached' | 'looked_up' | 'none'): void {
-    if (this.#phase !== 'auth' && this.#phase !== 'verifying') return
-    this.#shared.metrics.authenticated('refused', path)
-    this.#shared.log.info({ address: this.address }, 'socket refused')
-    this.#refuse(AUTH_INVALID, 'notAuthenticated')
-  }
-
-  /** A token that was never good counts against its bearer, once the answer has gone out. */
-  #denyToken(token: string, path: 'cached' | 'looked_up'): void {
-    this.#deny(path)
-    this.#shared.verifier
-      .isGenuine(token)
-      .then((genuine) => {
-        if (!genuine) this.#shared.bans.failed(this.address, { secret: token })
-      })
-      .catch((error: unknown) => this.#shared.log.warn({ err: error }, 'refused token could not be judged'))
-  }
-
-  #refuse(message: typeof AUTH_INVALID | typeof AUTH_MALFORMED, close: CloseName): void {
-    this.#socket.send(authInvalid(message))
-    this.#end(close)
+  send(text: string): void {
+    this.#socket.send(text)
   }
 
   // Commands
 
+  /** A message before authentication: the `auth` message, or a command that anyone may send. */
+  #knock(text: string): void {
+    const parsed = parseJson(text)
+    if (parsed.kind === 'malformed') {
+      this.end('malformed')
+      return
+    }
+    const { value } = parsed
+    if (parsed.kind !== 'value') this.#authentication.malformed()
+    else if (!isOpenCommand(value)) this.#authentication.message(value)
+    else if (this.#allows(value)) this.#shared.dispatch(this, value)
+  }
+
   #wait(text: string): void {
-    if (!this.#inbox.add(text)) this.#end('overloaded')
+    if (!this.#inbox.add(text)) this.end('overloaded')
+  }
+
+  /** What waited is looked at in its order, as if it came now. */
+  #reopen(): void {
+    this.#phase = 'auth'
+    for (const text of this.#inbox.take()) {
+      if (this.#is('auth')) this.#knock(text)
+      else if (this.#is('verifying')) this.#wait(text)
+      else if (this.#is('open')) this.#commands(text)
+    }
+  }
+
+  /** Another session of the same user takes the place of this one; called in the turn of the token's last check. */
+  #move(who: Principal): 'renewed' | 'refused' | 'identity_mismatch' {
+    if (this.#phase !== 'open' && this.#phase !== 'held' && this.#phase !== 'draining') return 'refused'
+    if (who.userId !== this.who.userId) return 'identity_mismatch'
+    if (refuseAddress(who.localOnly, this.address) !== null) return 'refused'
+    this.#shared.hub.remove(this)
+    this.#who = who
+    this.#shared.hub.add(this)
+    return 'renewed'
   }
 
   /** What waited is executed in its order, unless one of it ends or holds the connection again. */
@@ -335,7 +335,7 @@ export class Connection implements Peer, Seat, Caller {
   #commands(text: string): void {
     const parsed = parseJson(text)
     if (parsed.kind === 'malformed') {
-      this.#end('malformed')
+      this.end('malformed')
       return
     }
     const { value } = parsed
@@ -368,7 +368,7 @@ export class Connection implements Peer, Seat, Caller {
   // The end
 
   /** Ends on the server's own account: what was queued goes out first. */
-  #end(name: CloseName, afterMs?: number): void {
+  end(name: CloseName, afterMs?: number): void {
     if (this.#phase === 'closed' || this.#close !== null) return
     const spread = name === 'restarting' || name === 'overloaded'
     const after = spread ? Math.floor(Math.random() * RECONNECT_SPREAD_MS) : afterMs

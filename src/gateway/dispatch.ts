@@ -33,11 +33,35 @@ export class Refusal {
   }
 }
 
-/** What a handler knows of the caller. */
-export interface Context {
-  readonly who: Principal
+/** How a command authenticates its own socket, or renews it, after its answer has gone out. */
+export interface Entry {
+  /** Goes in with this token. */
+  with(token: string): void
+  /** There is none after all. */
+  fail(): void
+}
+
+/** What a handler knows of a caller who may be anybody. */
+export interface AnyContext {
+  /** Whose socket it is; null before authentication. */
+  readonly user: Principal | null
   /** The client's address. */
   readonly address: string
+  /** Opened by a page of another origin. */
+  readonly isForeign: boolean
+  /** The logins that were begun on this socket, with the client that began each. */
+  readonly logins: Map<string, string>
+  /** A login was begun or has ended: the time to authenticate follows. */
+  loginsChanged(): void
+  /** What arrives from now on waits until this command knows whether it can authenticate the socket. */
+  enter(): Entry
+  /** Goes on as another session; the outcome is known in the turn of the token's last check. */
+  renew(token: string): Promise<'renewed' | 'refused' | 'identity_mismatch'>
+}
+
+/** What a handler knows of a caller who is authenticated. */
+export interface Context extends AnyContext {
+  readonly who: Principal
   /** The id of the command that is being answered, until the handler's first `await`. */
   readonly lastId: number
   /** Called by `supported_features`. */
@@ -50,13 +74,24 @@ export interface Context {
   deliver(id: number, needs: Needs, text: string): void
 }
 
-export const mayUse = ({ isAdmin, isOwner }: Principal, needs: Needs): boolean =>
-  needs === 'user' || (needs === 'admin' ? isAdmin : isOwner)
+export const mayUse = (who: Principal | null, needs: Needs): boolean => {
+  if (needs === 'anyone') return true
+  if (who === null) return false
+  return needs === 'user' || (needs === 'admin' ? who.isAdmin : who.isOwner)
+}
 
 /** One handler for each command, of the declared shape: a missing, misspelt or mistyped one does not compile. */
 export type Handlers<Cs> = {
   readonly [K in keyof Cs]: (
     context: Context,
+    input: InputOf<Cs[K]>,
+  ) => ResultOf<Cs[K]> | Refusal | Promise<ResultOf<Cs[K]> | Refusal>
+}
+
+/** Handlers of commands that anyone may send: they are not given what only an authenticated caller has. */
+export type AnyHandlers<Cs> = {
+  readonly [K in keyof Cs]: (
+    context: AnyContext,
     input: InputOf<Cs[K]>,
   ) => ResultOf<Cs[K]> | Refusal | Promise<ResultOf<Cs[K]> | Refusal>
 }
@@ -74,6 +109,13 @@ export interface Caller extends Context {
 const RETRY_AFTER_MS = 1000
 
 type Handler = (context: Context, input: unknown) => unknown
+
+/** True for a message that can be a command which anyone may send. */
+export const isOpenCommand = (message: unknown): boolean =>
+  isObject(message) &&
+  isCommandId(message['id']) &&
+  typeof message['type'] === 'string' &&
+  commands.get(message['type'])?.needs === 'anyone'
 
 /** Answers one message of the command phase, at once or later, exactly once. */
 export type Dispatch = (caller: Caller, message: unknown) => void
@@ -149,7 +191,7 @@ export const createDispatch = ({ handlers, log, strict }: DispatchOptions): Disp
       caller.reply(failure(id, commandError('invalid_format', describeIssues(parsed.error, message))))
       return
     }
-    if (!mayUse(caller.who, command.needs)) {
+    if (!mayUse(caller.user, command.needs)) {
       caller.reply(failure(id, commandError('unauthorized')))
       return
     }

@@ -25,7 +25,7 @@ import { Backlog } from './backlog.ts'
 import { banHandlers } from './bans.ts'
 import { createIdentify } from './bearer.ts'
 import { Bus } from './bus.ts'
-import { Connection, type ConnectionOptions, type Shared } from './connection.ts'
+import { Connection } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import { createDispatch } from './dispatch.ts'
 import { Doorway, type DoorwayLimits } from './doorway.ts'
@@ -35,6 +35,7 @@ import { banned, commonHeaders, createRouter, json, message } from './http.ts'
 import { Hub } from './hub.ts'
 import { introspectionRoutes } from './introspection.ts'
 import { loginRoutes } from './login.ts'
+import { createLoginAttempts } from './login-attempts.ts'
 import { metadataRoutes } from './metadata.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { onboardingRoutes, type SetUp } from './onboarding.ts'
@@ -44,7 +45,10 @@ import { type Pages, pageRoutes } from './pages.ts'
 import { connectionHandlers, profileHandlers } from './profile.ts'
 import { createResolve } from './proxies.ts'
 import { startReaper } from './reaper.ts'
+import { sessionHandlers } from './session.ts'
+import type { ConnectionOptions, Shared } from './shared.ts'
 import { tokenRoutes } from './token.ts'
+import { createTokenRequests } from './token-requests.ts'
 
 export interface GatewayOptions {
   /** What the public listener speaks. */
@@ -161,6 +165,8 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     caps: options.flowCaps,
     mayRedirect,
   })
+  const attempts = createLoginAttempts(login, bans, metrics, log)
+  const requests = createTokenRequests(tokens, verifier, bans, metrics, log)
   const shared: Shared = {
     verifier,
     bans,
@@ -168,6 +174,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     dispatch: createDispatch({
       handlers: {
         ...connectionHandlers(bus),
+        ...sessionHandlers({ providers: login.providers, attempts, requests, users: store.users, clock }),
         ...profileHandlers(store.users, store.passwords, hasher, checkPassword, tokens, signedPaths, bans),
         ...banHandlers(bans, store.bans),
         ...adminHandlers(store.users, store.passwords, hasher),
@@ -182,6 +189,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
       doorway,
       heartbeat: new Heartbeat(clock),
       authTimeoutMs: options.authTimeoutMs,
+      loginMs: options.flowLifetimeMs,
       messagesPerSecond: options.messagesPerSecond,
     },
     outboxes: { bytes: options.outbox.bytes, backlog, deadlines },
@@ -196,8 +204,8 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
   }
   const http = createRouter({
     routes: [
-      ...loginRoutes({ login, users: store.users, bans, isAllowed: origins.isAllowed, metrics, log }),
-      ...tokenRoutes({ tokens, verifier, bans, metrics, log }),
+      ...loginRoutes({ providers: login.providers, attempts, users: store.users, isAllowed: origins.isAllowed }),
+      ...tokenRoutes(requests),
       ...(parts.onboarded
         ? []
         : [
@@ -260,8 +268,9 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
         if (draining) return early(json(503, { message: 'The server is restarting.' }, { 'retry-after': '5' }))
         const crowded = doorway.refuse(caller.address, connections.size)
         if (crowded !== null) return early(crowded)
+        const from = { address: caller.address, isForeign: () => !origins.isOwn(origin, caller) }
         return (socket) => {
-          const connection = new Connection(shared, socket, caller.address, leave)
+          const connection = new Connection(shared, socket, from, leave)
           connections.add(connection)
           return connection
         }

@@ -13,6 +13,8 @@ export interface Watchers {
   readonly doorway: Doorway
   readonly heartbeat: Heartbeat
   readonly authTimeoutMs: number
+  /** A login that was begun on the socket may take so long. */
+  readonly loginMs: number
   readonly messagesPerSecond: number
 }
 
@@ -28,7 +30,9 @@ export class Watch {
   readonly #watchers: Watchers
   readonly #watched: Watched
   readonly #messages: Allowance
-  readonly #deadline: Deadline
+  readonly #openedAt: number
+  #deadline: Deadline
+  #isIn = false
   readonly #leave: () => void
   #pings: Allowance | null = null
   #pulse: Pulse | null = null
@@ -38,12 +42,28 @@ export class Watch {
     this.#watchers = watchers
     this.#watched = watched
     this.#messages = new Allowance(watchers.clock, watchers.messagesPerSecond)
+    this.#openedAt = watchers.clock.monotonic()
     this.#deadline = watchers.deadlines.add(watchers.authTimeoutMs, () => watched.end('authTimeout'))
     this.#leave = watchers.doorway.enter(address)
   }
 
+  /**
+   * Before authentication: a login is open, or none is any more. It has that login's time, else a little to go on with what
+   * the login gave; however many logins follow each other, no more than one may take.
+   */
+  expect(login: boolean): void {
+    if (this.#isIn) return
+    const { clock, deadlines, authTimeoutMs, loginMs } = this.#watchers
+    const left = this.#openedAt + loginMs - clock.monotonic()
+    this.#deadline.cancel()
+    this.#deadline = deadlines.add(login ? left : Math.min(authTimeoutMs, left + authTimeoutMs), () =>
+      this.#watched.end('authTimeout'),
+    )
+  }
+
   /** It has authenticated. */
   admitted(): void {
+    this.#isIn = true
     this.#deadline.cancel()
     this.#leave()
     this.#pulse = this.#watchers.heartbeat.join({

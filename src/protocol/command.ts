@@ -2,8 +2,11 @@
 import { z } from 'zod'
 import type { ErrorCode } from './errors.ts'
 
-/** Who may send a command: anybody whose socket is authenticated and whose account is active, an administrator, or the owner. */
-export type Needs = 'user' | 'admin' | 'owner'
+/**
+ * Who may send a command: anyone, also before authentication; anybody whose socket is authenticated and whose account is
+ * active; an administrator; or the owner.
+ */
+export type Needs = 'anyone' | 'user' | 'admin' | 'owner'
 
 export interface Command<I extends z.ZodRawShape = z.ZodRawShape, R extends z.ZodType = z.ZodType> {
   /** One sentence for the reference. */

@@ -4,10 +4,11 @@ import { type BanCommands, bans } from './bans.ts'
 import type { Command } from './command.ts'
 import { type ConnectionCommands, connection } from './connection.ts'
 import { type ProfileCommands, profile } from './profile.ts'
+import { type SessionCommands, session } from './session.ts'
 
-export type AllCommands = ConnectionCommands & ProfileCommands & AdminCommands & BanCommands
+export type AllCommands = ConnectionCommands & SessionCommands & ProfileCommands & AdminCommands & BanCommands
 
 /** A Map and not an object, so that `constructor` is an unknown command like any other. */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>(
-  Object.entries({ ...connection, ...profile, ...admin, ...bans }),
+  Object.entries({ ...connection, ...session, ...profile, ...admin, ...bans }),
 )

@@ -5,7 +5,7 @@ import { command, optional } from './command.ts'
 export const connection = {
   ping: command({
     doc: 'Ask for a pong, to see that the other side is alive.',
-    needs: 'user',
+    needs: 'anyone',
     input: {},
     result: z.null(),
     errors: [],

@@ -25,6 +25,14 @@ export const errors = {
   overloaded: 'Too many password checks are waiting.',
   temporarily_unavailable: 'Temporarily unavailable.',
   rate_limited: 'Too many messages.',
+  not_allowed: 'Not allowed.',
+  onboarding_required: 'Onboarding not finished',
+  identity_mismatch: 'The token is of another user.',
+  invalid_access_token: 'Invalid access token or password',
+  invalid_request: 'The request cannot be read.',
+  invalid_grant: 'The code or token is not good.',
+  unsupported_grant_type: 'The grant type is not known here.',
+  access_denied: 'Access denied.',
 } as const
 
 export type ErrorCode = keyof typeof errors

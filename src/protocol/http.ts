@@ -11,6 +11,8 @@ export const startFlow = z.strictObject({
   code_challenge_method: z.string().optional(),
 })
 
+export type StartFlow = z.output<typeof startFlow>
+
 /** `POST /auth/login_flow/{flow_id}`: `client_id`, and the fields of the step that the flow is at. */
 export const stepFlow = z.looseObject({ client_id: z.string() })
 

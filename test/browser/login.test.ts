@@ -289,7 +289,10 @@ describeInBrowser('login page of a busy gateway', () => {
     const app = await application()
     const first = await visit()
     await first.page.goto(loginAddress(gateway, app))
-    await seesHeading(first.page, 'Log in')
+    // Typed into once: it makes no room for another.
+    await fillLogin(first.page, 'wrong')
+    await first.page.getByRole('button', { name: 'Log in' }).click()
+    await seesAlert(first.page, 'Wrong username or password.')
     const second = await visit()
     await second.page.goto(loginAddress(gateway, app))
     await seesAlert(second.page, 'Too many logins are open')

@@ -113,7 +113,7 @@ test('commands are found by any text, and say what they need', () => {
   expectTypeOf(commands.get).parameter(0).toBeString()
   expectTypeOf(commands.get('x')).toEqualTypeOf<Command | undefined>()
   expectTypeOf<Command['needs']>().toEqualTypeOf<Needs>()
-  expectTypeOf<Needs>().toEqualTypeOf<'user' | 'admin' | 'owner'>()
+  expectTypeOf<Needs>().toEqualTypeOf<'anyone' | 'user' | 'admin' | 'owner'>()
 })
 
 test('the steps of a login are told apart by their type', () => {

@@ -49,6 +49,7 @@ const shape = (schema: Schema): string => {
 const shapeOf = (schema: z.ZodType): string => shape(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }))
 
 const who = {
+  anyone: 'anyone, also before authentication',
   user: 'every authenticated socket',
   admin: 'administrators',
   owner: 'the owner',

@@ -1,5 +1,6 @@
 /** Bad input on the socket before auth: the exact answer and close to each, nothing changed, and nobody let in. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { commands } from '../../src/protocol/commands.ts'
 import { closeRigs, type RawSocket, type Rig, rawSocket, session, type Tokens } from '../rig.ts'
 import { describeTransports } from '../transports.ts'
 import { fieldsOf } from './bad-commands.ts'
@@ -29,6 +30,7 @@ describeTransports('bad input on the socket, before auth', (start, transport) =>
     code,
     reason: '',
   })
+  const isOpen = (type: string): boolean => commands.get(type)!.needs === 'anyone'
   const auth = (fields: object) => JSON.stringify({ type: 'auth', ...fields })
 
   isUntouched('what is JSON and no auth message is told so, and closes with 4300 (A3, A26)', async () => {
@@ -48,7 +50,8 @@ describeTransports('bad input on the socket, before auth', (start, transport) =>
       JSON.stringify({ access_token }),
       `{"type":"auth","type":"${MARKER}","access_token":"${access_token}"}`,
       `{"type":"auth","access_token":"${access_token}","__proto__":{}}`,
-      ...Object.keys(fieldsOf).map((type) => JSON.stringify({ id: 1, type })),
+      // Commands that want somebody; and those that anyone may send, without an id that could be answered.
+      ...Object.keys(fieldsOf).map((type) => JSON.stringify({ id: isOpen(type) ? 0 : 1, type })),
       DESTRUCTIVE,
     ]
     for (const text of texts) {

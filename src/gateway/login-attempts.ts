@@ -1,0 +1,84 @@
+/** Logins as attempts that count: the one way to the login rules, whether a step comes over HTTP or over a socket. */
+import type { Bans } from '../auth/bans.ts'
+import type { LoginOutcome, LoginRefusal, LoginRules } from '../auth/login.ts'
+import { normalizeUsername } from '../auth/providers/local.ts'
+import type { Log } from '../log.ts'
+import type { StartFlow } from '../protocol/http.ts'
+import type { FlowId } from '../store/model.ts'
+import type { Metrics } from './metrics.ts'
+
+export interface LoginAttempts {
+  start(fields: StartFlow, address: string): Promise<LoginOutcome>
+  /** Rejects with `Overloaded` or `Banned`. */
+  step(id: FlowId, clientId: string, address: string, input: Readonly<Record<string, unknown>>): Promise<LoginOutcome>
+  abort(id: FlowId): Promise<boolean>
+}
+
+/** What a person is told where a login does not go on. */
+export const loginRefusals: Readonly<Record<LoginRefusal, string>> = {
+  invalid_client: 'Invalid client id',
+  invalid_redirect: 'Invalid redirect URI',
+  invalid_challenge: 'Invalid code challenge',
+  invalid_handler: 'Invalid handler specified',
+  too_many_flows: 'Too many logins are open',
+  unknown_flow: 'Invalid flow specified',
+  address_changed: 'IP address changed',
+  malformed_input: 'User input malformed',
+  conflict: 'Another input came first',
+}
+
+/** The sentence of an outcome that is no step. */
+export const refusalText = (outcome: Exclude<LoginOutcome, { step: unknown }>): string =>
+  'blocked' in outcome ? `Login blocked: ${outcome.blocked}` : loginRefusals[outcome.refused]
+
+export const createLoginAttempts = (login: LoginRules, bans: Bans, metrics: Metrics, log: Log): LoginAttempts => {
+  const record = (outcome: LoginOutcome, address: string): LoginOutcome => {
+    if (!('step' in outcome)) {
+      log.info({ address, reason: refusalText(outcome) }, 'login refused')
+    } else if (outcome.step.type === 'create_entry') {
+      metrics.login('ok')
+      log.info({ address, provider: outcome.step.handler[0] }, 'login')
+    } else if (outcome.step.type === 'form' && 'base' in outcome.step.errors) {
+      metrics.login('refused')
+      log.info({ address, reason: outcome.step.errors['base'] }, 'login failed')
+    }
+    return outcome
+  }
+
+  const count = (outcome: LoginOutcome, address: string, account: string): void => {
+    if (!('step' in outcome)) return
+    const { step } = outcome
+    if (step.type === 'create_entry') bans.succeeded(address, account)
+    else if (step.type === 'form' && step.errors['base'] === 'invalid_auth') bans.failed(address, { account })
+  }
+
+  return {
+    start: async ({ client_id, handler, redirect_uri, type, code_challenge, code_challenge_method }, address) => {
+      // RFC 7636 section 4.3: without a method it is `plain`, which nobody gets here.
+      const method = code_challenge === undefined ? undefined : 'S256'
+      if (code_challenge_method !== method) return record({ refused: 'invalid_challenge' }, address)
+      const outcome = await login.start({
+        clientId: client_id,
+        redirectUri: redirect_uri,
+        handler,
+        challenge: code_challenge ?? null,
+        // Any other type means a login, as in Home Assistant.
+        purpose: type === 'link_user' ? 'link' : 'login',
+        address,
+      })
+      return record(outcome, address)
+    },
+
+    step: async (id, clientId, address, input) => {
+      const account = typeof input['username'] === 'string' ? normalizeUsername(input['username']) : ''
+      const outcome = await bans.attempt(address, async () => {
+        const outcome = await login.step(id, clientId, address, input)
+        count(outcome, address, account)
+        return outcome
+      })
+      return record(outcome, address)
+    },
+
+    abort: (id) => login.abort(id),
+  }
+}

@@ -1,0 +1,118 @@
+/** Answers to the commands that authenticate a socket or renew it. */
+
+import { readClaims } from '../auth/jwt.ts'
+import type { LoginOutcome, LoginRefusal, LoginRules } from '../auth/login.ts'
+import type { Clock } from '../clock.ts'
+import type { ErrorCode } from '../protocol/errors.ts'
+import type { SessionCommands } from '../protocol/session.ts'
+import type { FlowId } from '../store/model.ts'
+import type { Users } from '../store/store.ts'
+import { type AnyContext, type AnyHandlers, Refusal } from './dispatch.ts'
+import { describeProviders } from './login.ts'
+import { type LoginAttempts, loginRefusals, refusalText } from './login-attempts.ts'
+import type { TokenRequests } from './token-requests.ts'
+
+const codes: Readonly<Record<LoginRefusal, ErrorCode>> = {
+  invalid_client: 'invalid_format',
+  invalid_redirect: 'not_allowed',
+  invalid_challenge: 'invalid_format',
+  invalid_handler: 'not_found',
+  too_many_flows: 'overloaded',
+  unknown_flow: 'not_found',
+  address_changed: 'not_allowed',
+  malformed_input: 'invalid_format',
+  conflict: 'not_allowed',
+}
+
+const unknownFlow = new Refusal('not_found', loginRefusals.unknown_flow)
+/** The caller's address can be a credential at a login, and a page elsewhere must not use it. */
+const foreign = new Refusal('unauthorized')
+
+export interface SessionParts {
+  readonly providers: LoginRules['providers']
+  readonly attempts: LoginAttempts
+  readonly requests: TokenRequests
+  readonly users: Users
+  readonly clock: Clock
+}
+
+export const sessionHandlers = (parts: SessionParts): AnyHandlers<SessionCommands> => {
+  const { providers, attempts, requests, users, clock } = parts
+
+  /** The answer to a login's outcome; a login that is over is the socket's no more. */
+  const answer = (context: AnyContext, id: string, outcome: LoginOutcome) => {
+    if (!('step' in outcome)) {
+      const over = 'blocked' in outcome || outcome.refused === 'invalid_redirect' || outcome.refused === 'unknown_flow'
+      if (over && context.logins.delete(id)) context.loginsChanged()
+      return new Refusal('blocked' in outcome ? 'not_allowed' : codes[outcome.refused], refusalText(outcome))
+    }
+    const { step } = outcome
+    if (step.type !== 'form' && context.logins.delete(id)) context.loginsChanged()
+    return step
+  }
+
+  return {
+    'auth/providers': async ({ address }) =>
+      (await users.any()) ? describeProviders(providers, address) : new Refusal('onboarding_required'),
+
+    'auth/login_flow': async (context, { purpose, ...fields }) => {
+      if (context.isForeign) return foreign
+      // The code stays on this socket: nobody has to be sent anywhere.
+      const { client_id, redirect_uri = client_id } = fields
+      const outcome = await attempts.start({ ...fields, redirect_uri, type: purpose }, context.address)
+      if (!('step' in outcome)) return answer(context, '', outcome)
+      context.logins.set(outcome.step.flow_id, fields.client_id)
+      context.loginsChanged()
+      return outcome.step
+    },
+
+    'auth/login_flow/step': async (context, { flow_id, client_id, user_input }) => {
+      if (context.isForeign) return foreign
+      // A login belongs to the socket that began it.
+      const client = context.logins.get(flow_id)
+      if (client === undefined) return unknownFlow
+      const outcome = await attempts.step(flow_id as FlowId, client_id ?? client, context.address, user_input)
+      return answer(context, flow_id, outcome)
+    },
+
+    'auth/login_flow/abort': async (context, { flow_id }) => {
+      if (context.isForeign) return foreign
+      if (!context.logins.delete(flow_id)) return unknownFlow
+      context.loginsChanged()
+      return (await attempts.abort(flow_id as FlowId)) ? null : unknownFlow
+    },
+
+    'auth/token': async (context, { authenticate = false, ...fields }) => {
+      // Before authentication what follows waits, so that it can be sent in the same breath.
+      const entry = authenticate && context.user === null ? context.enter() : null
+      try {
+        const outcome = await requests.issue(fields, context.address)
+        if ('error' in outcome) {
+          entry?.fail()
+          return new Refusal(outcome.error, outcome.description)
+        }
+        if (entry !== null) entry.with(outcome.access_token)
+        else if (authenticate) {
+          const renewed = await context.renew(outcome.access_token)
+          if (renewed !== 'renewed') return new Refusal(renewed === 'refused' ? 'access_denied' : renewed)
+        }
+        return outcome
+      } catch (error) {
+        entry?.fail()
+        throw error
+      }
+    },
+
+    'auth/revoke': async (_, { token }) => {
+      await requests.revoke(token)
+      return null
+    },
+
+    'auth/renew': async (context, { access_token }) => {
+      const renewed = await context.renew(access_token)
+      if (renewed !== 'renewed') return new Refusal(renewed === 'refused' ? 'invalid_access_token' : renewed)
+      const end = readClaims(access_token)!.exp
+      return { expires_in: Math.max(0, Math.floor(end - clock.now() / 1000)) }
+    },
+  }
+}

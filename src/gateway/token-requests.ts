@@ -1,0 +1,117 @@
+/** Requests for tokens and their revocation: the one way to the token rules, whether they come as a form or over a socket. */
+import type { Bans } from '../auth/bans.ts'
+import { isClientId } from '../auth/clients.ts'
+import type { TokenRefusal, TokenRules } from '../auth/tokens.ts'
+import type { Verifier } from '../auth/verifier.ts'
+import type { Log } from '../log.ts'
+import type { OAuthErrorCode } from '../protocol/errors.ts'
+import type { TokenAnswer } from '../protocol/http.ts'
+import type { Metrics } from './metrics.ts'
+
+/** The fields of a request for a token (RFC 6749 sections 4.1.3 and 6); what is missing is undefined. */
+export interface TokenFields {
+  readonly grant_type?: string | undefined
+  readonly client_id?: string | undefined
+  readonly code?: string | undefined
+  readonly redirect_uri?: string | undefined
+  readonly code_verifier?: string | undefined
+  readonly refresh_token?: string | undefined
+}
+
+/** Why there is no token (RFC 6749 section 5.2). */
+export interface OAuthRefusal {
+  readonly error: OAuthErrorCode
+  readonly description?: string
+}
+
+export interface TokenRequests {
+  issue(fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal>
+  /** Ends the session of a refresh token or of a good access token; nothing where it is neither. */
+  revoke(token: string): Promise<void>
+}
+
+type GrantType = 'authorization_code' | 'refresh_token'
+
+const reasonOf = (refusal: TokenRefusal): OAuthRefusal => {
+  switch (refusal.error) {
+    case 'unknown_code':
+      return { error: 'invalid_request', description: 'Invalid code' }
+    case 'wrong_client':
+      return { error: 'invalid_request' }
+    case 'invalid_grant':
+      return { error: 'invalid_grant' }
+    case 'access_denied':
+      return { error: 'access_denied', description: refusal.reason }
+  }
+}
+
+const invalidClient: OAuthRefusal = { error: 'invalid_request', description: 'Invalid client id' }
+
+export const createTokenRequests = (
+  tokens: TokenRules,
+  verifier: Verifier,
+  bans: Bans,
+  metrics: Metrics,
+  log: Log,
+): TokenRequests => {
+  const record = (
+    type: GrantType,
+    address: string,
+    clientId: string | null,
+    outcome: TokenAnswer | TokenRefusal,
+  ): TokenAnswer | OAuthRefusal => {
+    const about = { grant_type: type, client_id: clientId, address }
+    if ('access_token' in outcome) {
+      metrics.token(type, 'ok')
+      log.debug(about, 'token issued')
+      return outcome
+    }
+    metrics.token(type, 'refused')
+    log.info({ ...about, reason: outcome.error }, 'token refused')
+    return reasonOf(outcome)
+  }
+
+  const exchange = async (fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal> => {
+    const { client_id: clientId = '', code = '' } = fields
+    if (!isClientId(clientId)) return invalidClient
+    if (code === '') return { error: 'invalid_request', description: 'Invalid code' }
+    const outcome = await tokens.exchange({
+      clientId,
+      code,
+      redirectUri: fields.redirect_uri,
+      verifier: fields.code_verifier,
+      address,
+    })
+    if ('error' in outcome && outcome.error === 'unknown_code') bans.failed(address, { secret: code })
+    return record('authorization_code', address, clientId, outcome)
+  }
+
+  const refresh = async (fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal> => {
+    const { client_id: clientId = null, refresh_token: secret } = fields
+    if (clientId !== null && !isClientId(clientId)) return invalidClient
+    if (secret === undefined) return { error: 'invalid_request' }
+    const outcome = await tokens.refresh({ secret, clientId, address })
+    if ('error' in outcome && outcome.error === 'invalid_grant') bans.failed(address, { secret })
+    return record('refresh_token', address, clientId, outcome)
+  }
+
+  return {
+    issue: async (fields, address) => {
+      switch (fields.grant_type) {
+        case 'authorization_code':
+          return exchange(fields, address)
+        case 'refresh_token':
+          return refresh(fields, address)
+        default:
+          return { error: 'unsupported_grant_type' }
+      }
+    },
+
+    revoke: async (token) => {
+      await tokens.revokeSecret(token)
+      // Applications have been seen to log out with the token that they have at hand: a good one ends its session too.
+      const who = await verifier.verify(token)
+      if (who !== null) await tokens.revokeOwn(who, who.grantId)
+    },
+  }
+}
