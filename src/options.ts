@@ -24,6 +24,7 @@ export const gatewayOptions = (
     plainClose: config['home_assistant.plain_close'],
     messageBeforeAuth: config['limits.message_before_auth'],
   },
+  expiry: config['sessions.socket_lifetime'] === 'grant' ? null : { noticeMs: config['sessions.expiry_notice'] },
   authTimeoutMs: config['limits.auth_timeout'],
   messagesPerSecond: config['limits.messages_per_second'],
   sockets: {

@@ -48,6 +48,8 @@ export interface TokenRules {
   revokeOwn(who: Principal, grant: GrantId): Promise<Revoked>
   /** Ends all of one's own grants of a type (null: of every type), the asking one only if `withOwn`. */
   revokeAll(who: Principal, type: string | null, withOwn: boolean): Promise<Revoked>
+  page: Store['tokens']['page']
+  revokeMatching: Store['tokens']['revokeMatching']
   /** False where the token is not this user's. */
   setExpiry(who: Principal, grant: GrantId, enable: boolean): Promise<boolean>
   /** Ends the grant of a refresh token's secret; nothing where it is unknown. */
@@ -172,6 +174,10 @@ export const createTokens = (store: Store, keys: Keys, clock: Clock, lifetimes: 
 
     revokeAll: (who, type, withOwn) =>
       store.tokens.revoke({ user: who.userId, type, keep: withOwn ? null : who.grantId }),
+
+    page: (match, after, limit) => store.tokens.page(match, after, limit),
+
+    revokeMatching: (match, keep) => store.tokens.revokeMatching(match, keep),
 
     setExpiry: (who, grant, enable) =>
       store.tokens.setExpiry(grant, who.userId, enable ? clock.now() + lifetimes.refreshTokenIdleMs : null),

@@ -5,6 +5,7 @@ import type { Verifier } from '../auth/verifier.ts'
 import type { Log } from '../log.ts'
 import type { CloseName } from '../protocol/errors.ts'
 import { AUTH_INVALID, AUTH_MALFORMED, authFrame, authInvalid, MAX_TOKEN_LENGTH } from '../protocol/frames.ts'
+import type { Renewal } from './dispatch.ts'
 import type { Metrics } from './metrics.ts'
 
 /** How a token was judged: known already, by a read, or not at all. */
@@ -76,8 +77,18 @@ export class Authentication {
       })
   }
 
+  /** Goes on with another token; `move` is called in the turn of its last check. A bad one is counted. */
+  async renew(token: string, move: (who: Principal) => Renewal): Promise<Renewal> {
+    let outcome: Renewal = 'refused'
+    const who = await this.#parts.verifier.verify(token, (who) => {
+      outcome = move(who)
+    })
+    if (who === null) this.#count(token)
+    return outcome
+  }
+
   /** A token that was never good counts against its bearer. */
-  count(token: string): void {
+  #count(token: string): void {
     this.#parts.verifier
       .isGenuine(token)
       .then((genuine) => {
@@ -101,7 +112,7 @@ export class Authentication {
   /** Counted once the answer has gone out. */
   #denyToken(token: string, path: Path): void {
     this.#deny(path)
-    this.count(token)
+    this.#count(token)
   }
 
   #refuse(message: typeof AUTH_INVALID | typeof AUTH_MALFORMED, close: CloseName): void {

@@ -7,11 +7,12 @@ import { authOk, authRequired, commandError, event, failure } from '../protocol/
 import { idOf, parseJson } from '../protocol/json.ts'
 import type { Peer, Socket } from '../transport/transport.ts'
 import { Authentication, type Entrant, type Path } from './authentication.ts'
-import { type Caller, type Entry, isOpenCommand, mayUse } from './dispatch.ts'
+import { type Caller, type Entry, isOpenCommand, mayUse, type Renewal } from './dispatch.ts'
+import { Expiry } from './expiry.ts'
 import type { Seat } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import { Outbox } from './outbox.ts'
-import type { Origin, Shared } from './shared.ts'
+import { closeReason, type Origin, RECONNECT_SPREAD_MS, type Shared } from './shared.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Watch } from './watch.ts'
 
@@ -23,13 +24,12 @@ const RATE_RETRY_MS = 1000
 /** A revocation of one's own session waits this long at most for its own answer. */
 const LAST_WORD_MS = 2000
 const DRAIN_MS = 10_000
-/** Clients that are sent away come back spread over this time. */
-const RECONNECT_SPREAD_MS = 10_000
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class Connection implements Peer, Seat, Caller, Entrant {
   lastId = 0
+  since = 0
   readonly #shared: Shared
   readonly #socket: Socket
   /** The client's address: the peer's, or what a trusted proxy says. */
@@ -47,6 +47,8 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   #close: { name: CloseName; reason: string } | null = null
   readonly #authentication: Authentication
   readonly #isForeign: () => boolean
+  /** null where a socket lives as long as its grant. */
+  readonly #expiry: Expiry | null
   /** Few sockets ever log in by themselves: the others carry no map. */
   #logins: Map<string, string> | null = null
   /** What a command wants done once its answer has gone out. */
@@ -65,6 +67,9 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       ping: () => socket.ping(),
       end: (close) => this.end(close),
     })
+    const { expiry, watchers } = shared
+    this.#expiry =
+      expiry === null ? null : new Expiry(shared.deadlines, watchers.clock, expiry, () => this.end('tokenExpired'))
     socket.send(authRequired(shared.options.haVersion))
   }
 
@@ -159,7 +164,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       return
     }
     this.#who = who
-    this.#resume()
+    this.#resume('open')
   }
 
   // Caller
@@ -191,23 +196,22 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       },
       fail: () => {
         this.#afterAnswer = () => {
-          if (this.#phase === 'verifying') this.#reopen()
+          if (this.#phase === 'verifying') this.#resume('auth')
         }
       },
     }
   }
 
-  async renew(token: string): Promise<'renewed' | 'refused' | 'identity_mismatch'> {
-    let outcome: 'renewed' | 'refused' | 'identity_mismatch' = 'refused'
-    const who = await this.#shared.verifier.verify(token, (who) => {
-      outcome = this.#move(who)
-    })
-    if (who === null) this.#authentication.count(token)
-    return outcome
+  renew(token: string): Promise<Renewal> {
+    return this.#authentication.renew(token, (who) => this.#move(who, token))
   }
 
   setFeatures(features: Readonly<Record<string, number | boolean>>): void {
     this.#outbox.coalesce = Object.hasOwn(features, 'coalesce_messages')
+  }
+
+  onExpiring(hear: (text: string) => void): () => void {
+    return this.#expiry?.listen(hear) ?? (() => undefined)
   }
 
   subscribe(stop: () => void): void {
@@ -261,14 +265,16 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     this.#phase = 'verifying'
   }
 
-  admit(who: Principal, path: Path): boolean {
+  admit(who: Principal, path: Path, token: string): boolean {
     if (refuseAddress(who.localOnly, this.address) !== null) return false
     this.#watch.admitted()
     this.#who = who
+    this.since = this.#shared.watchers.clock.now()
+    this.#expiry?.arm(token)
     this.#shared.hub.add(this)
     this.#shared.metrics.authenticated('ok', path)
     this.#outbox.add(authOk(this.#shared.options.haVersion))
-    this.#resume()
+    this.#resume('open')
     return true
   }
 
@@ -295,35 +301,27 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     if (!this.#inbox.add(text)) this.end('overloaded')
   }
 
-  /** What waited is looked at in its order, as if it came now. */
-  #reopen(): void {
-    this.#phase = 'auth'
-    for (const text of this.#inbox.take()) {
-      if (this.#is('auth')) this.#knock(text)
-      else if (this.#is('verifying')) this.#wait(text)
-      else if (this.#is('open')) this.#commands(text)
-    }
-  }
-
   /** Another session of the same user takes the place of this one; called in the turn of the token's last check. */
-  #move(who: Principal): 'renewed' | 'refused' | 'identity_mismatch' {
+  #move(who: Principal, token: string): Renewal {
     if (this.#phase !== 'open' && this.#phase !== 'held' && this.#phase !== 'draining') return 'refused'
     if (who.userId !== this.who.userId) return 'identity_mismatch'
     if (refuseAddress(who.localOnly, this.address) !== null) return 'refused'
     this.#shared.hub.remove(this)
     this.#who = who
     this.#shared.hub.add(this)
+    this.#expiry?.arm(token)
     return 'renewed'
   }
 
-  /** What waited is executed in its order, unless one of it ends or holds the connection again. */
-  #resume(): void {
-    this.#phase = 'open'
+  /** What waited is taken in its order, as if it came now: one of it may end the connection, or let it wait again. */
+  #resume(phase: 'auth' | 'open'): void {
+    this.#phase = phase
     const waiting = this.#inbox.take()
     this.#subscriptions.release()
     for (const text of waiting) {
-      if (this.#is('open')) this.#commands(text)
-      else if (this.#is('held')) this.#wait(text)
+      if (this.#is('auth')) this.#knock(text)
+      else if (this.#is('open')) this.#commands(text)
+      else if (this.#is('held') || this.#is('verifying')) this.#wait(text)
     }
   }
 
@@ -370,10 +368,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   /** Ends on the server's own account: what was queued goes out first. */
   end(name: CloseName, afterMs?: number): void {
     if (this.#phase === 'closed' || this.#close !== null) return
-    const spread = name === 'restarting' || name === 'overloaded'
-    const after = spread ? Math.floor(Math.random() * RECONNECT_SPREAD_MS) : afterMs
-    const reason = after === undefined ? '' : JSON.stringify({ after_ms: after })
-    this.#close = { name, reason }
+    this.#close = { name, reason: closeReason(name, afterMs) }
     if (name === 'slowReader') this.#outbox.clear()
     else this.#outbox.flushAll()
     this.#leave()
@@ -382,6 +377,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
 
   #leave(): void {
     this.#watch.stop()
+    this.#expiry?.stop()
     if (this.#who !== null && this.#phase !== 'ending' && this.#phase !== 'closed') this.#shared.hub.remove(this)
     if (this.#phase !== 'closed') this.#phase = 'ending'
     this.#inbox.take()

@@ -41,6 +41,9 @@ export interface Entry {
   fail(): void
 }
 
+/** What came of going on with another token. */
+export type Renewal = 'renewed' | 'refused' | 'identity_mismatch'
+
 /** What a handler knows of a caller who may be anybody. */
 export interface AnyContext {
   /** Whose socket it is; null before authentication. */
@@ -56,12 +59,14 @@ export interface AnyContext {
   /** What arrives from now on waits until this command knows whether it can authenticate the socket. */
   enter(): Entry
   /** Goes on as another session; the outcome is known in the turn of the token's last check. */
-  renew(token: string): Promise<'renewed' | 'refused' | 'identity_mismatch'>
+  renew(token: string): Promise<Renewal>
 }
 
 /** What a handler knows of a caller who is authenticated. */
 export interface Context extends AnyContext {
   readonly who: Principal
+  /** `hear` gets the event's JSON text before this socket ends with its access token; returns what ends that. */
+  onExpiring(hear: (text: string) => void): () => void
   /** The id of the command that is being answered, until the handler's first `await`. */
   readonly lastId: number
   /** Called by `supported_features`. */

@@ -9,7 +9,7 @@ import { createLogin } from '../auth/login.ts'
 import { createOwner } from '../auth/owner.ts'
 import { createPasswordCheck } from '../auth/password-check.ts'
 import { localProvider } from '../auth/providers/local.ts'
-import type { Keys } from '../auth/secrets.ts'
+import { type Keys, newId } from '../auth/secrets.ts'
 import { createSignedPaths } from '../auth/signed-paths.ts'
 import { createTokens, type TokenRules } from '../auth/tokens.ts'
 import { Verifier } from '../auth/verifier.ts'
@@ -29,6 +29,7 @@ import { Connection } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import { createDispatch } from './dispatch.ts'
 import { Doorway, type DoorwayLimits } from './doorway.ts'
+import type { ExpiryOptions } from './expiry.ts'
 import { healthRoutes } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { banned, commonHeaders, createRouter, json, message } from './http.ts'
@@ -46,6 +47,8 @@ import { connectionHandlers, profileHandlers } from './profile.ts'
 import { createResolve } from './proxies.ts'
 import { startReaper } from './reaper.ts'
 import { sessionHandlers } from './session.ts'
+import { SessionEvents } from './session-events.ts'
+import { sessionsHandlers } from './sessions.ts'
 import type { ConnectionOptions, Shared } from './shared.ts'
 import { tokenRoutes } from './token.ts'
 import { createTokenRequests } from './token-requests.ts'
@@ -55,6 +58,8 @@ export interface GatewayOptions {
   readonly scheme: 'http' | 'https'
   readonly connection: ConnectionOptions
   readonly authTimeoutMs: number
+  /** null: a socket lives as long as its grant. */
+  readonly expiry: ExpiryOptions | null
   readonly messagesPerSecond: number
   readonly sockets: DoorwayLimits
   /** Bytes that may wait for slow readers: for each, and for all together. */
@@ -116,6 +121,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
   const verifier = new Verifier(store.tokens, feed, keys, clock)
   const hub = new Hub(verifier, feed)
   const bus = new Bus(feed)
+  const sessionEvents = new SessionEvents(feed)
   const signedPaths = createSignedPaths(verifier, keys, clock)
   const connections = new Set<Connection>()
   const bans = createBans(
@@ -176,6 +182,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
         ...connectionHandlers(bus),
         ...sessionHandlers({ providers: login.providers, attempts, requests, users: store.users, clock }),
         ...profileHandlers(store.users, store.passwords, hasher, checkPassword, tokens, signedPaths, bans),
+        ...sessionsHandlers({ tokens, hub, events: sessionEvents, clock, node: newId() }),
         ...banHandlers(bans, store.bans),
         ...adminHandlers(store.users, store.passwords, hasher),
       },
@@ -192,6 +199,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
       loginMs: options.flowLifetimeMs,
       messagesPerSecond: options.messagesPerSecond,
     },
+    expiry: options.expiry,
     outboxes: { bytes: options.outbox.bytes, backlog, deadlines },
     metrics,
     log,

@@ -1,4 +1,5 @@
 /** The live connections by grant and by user. It hears each change of the log and ends or re-judges whom it names. */
+import { LRUCache } from 'lru-cache'
 import type { Principal } from '../auth/principal.ts'
 import type { Verifier } from '../auth/verifier.ts'
 import type { CloseName } from '../protocol/errors.ts'
@@ -8,6 +9,9 @@ import type { Change, GrantId, UserId } from '../store/model.ts'
 /** What the hub asks of an authenticated connection. */
 export interface Seat {
   readonly who: Principal
+  readonly address: string
+  /** When it was authenticated, milliseconds since 1970. */
+  readonly since: number
   /** From this call on nothing is executed and nothing queued goes out. The close follows with `depart`. */
   condemn(close: CloseName): void
   depart(): void
@@ -27,6 +31,7 @@ export class Hub implements ChangeListener {
   readonly #verifier: Verifier
   readonly #byGrant = new Map<GrantId, Set<Seat>>()
   readonly #byUser = new Map<UserId, Set<Seat>>()
+  readonly #closed = new LRUCache<GrantId, number>({ max: 10_000 })
   #departing: Seat[] = []
 
   /** Listens after the verifier: when a socket is re-judged here, the token is dead there already. */
@@ -52,6 +57,15 @@ export class Hub implements ChangeListener {
     return seats
   }
 
+  seatsOf(grant: GrantId): readonly Seat[] {
+    return [...(this.#byGrant.get(grant) ?? [])]
+  }
+
+  /** How many sockets ended with these grants. Known for the latest ones, for the receipt of their revocation. */
+  closedOf(grants: readonly GrantId[]): number {
+    return grants.reduce((sum, grant) => sum + (this.#closed.get(grant) ?? 0), 0)
+  }
+
   /** How many sockets live on a grant. */
   socketsOf(grant: GrantId): number {
     return this.#byGrant.get(grant)?.size ?? 0
@@ -63,7 +77,7 @@ export class Hub implements ChangeListener {
       case 'grant_added':
         return
       case 'grant_revoked':
-        this.#end(this.#byGrant.get(change.subject as GrantId), closeFor(change.data['reason']))
+        this.#revoke(change.subject as GrantId, closeFor(change.data['reason']))
         return
       case 'user_removed':
         this.#end(this.#byUser.get(change.subject as UserId), 'userInactive')
@@ -74,6 +88,13 @@ export class Hub implements ChangeListener {
       default:
         for (const seats of [...this.#byUser.values()]) this.#rejudge(seats)
     }
+  }
+
+  #revoke(grant: GrantId, close: CloseName): void {
+    const seats = this.#byGrant.get(grant)
+    if (seats === undefined) return
+    this.#closed.set(grant, seats.size)
+    this.#end(seats, close)
   }
 
   #seats<K>(index: Map<K, Set<Seat>>, key: K): Set<Seat> {

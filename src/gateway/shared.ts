@@ -2,8 +2,10 @@
 import type { Bans } from '../auth/bans.ts'
 import type { Verifier } from '../auth/verifier.ts'
 import type { Log } from '../log.ts'
+import type { CloseName } from '../protocol/errors.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Dispatch } from './dispatch.ts'
+import type { ExpiryOptions } from './expiry.ts'
 import type { Hub } from './hub.ts'
 import type { Metrics } from './metrics.ts'
 import type { OutboxLimits } from './outbox.ts'
@@ -26,6 +28,8 @@ export interface Shared {
   readonly deadlines: Deadlines
   readonly watchers: Watchers
   readonly outboxes: OutboxLimits
+  /** null: a socket lives as long as its grant. */
+  readonly expiry: ExpiryOptions | null
   readonly metrics: Metrics
   readonly log: Log
   readonly options: ConnectionOptions
@@ -37,4 +41,14 @@ export interface Origin {
   readonly address: string
   /** Whether a page of another origin opened it; asked only where a login begins, as it costs something. */
   readonly isForeign: () => boolean
+}
+
+/** Clients that are sent away come back spread over this time. */
+export const RECONNECT_SPREAD_MS = 10_000
+
+/** The text of a close: JSON with the time to come back after, where there is one. */
+export const closeReason = (name: CloseName, afterMs?: number): string => {
+  const spread = name === 'restarting' || name === 'overloaded'
+  const after = spread ? Math.floor(Math.random() * RECONNECT_SPREAD_MS) : afterMs
+  return after === undefined ? '' : JSON.stringify({ after_ms: after })
 }

@@ -5,10 +5,16 @@ import type { Command } from './command.ts'
 import { type ConnectionCommands, connection } from './connection.ts'
 import { type ProfileCommands, profile } from './profile.ts'
 import { type SessionCommands, session } from './session.ts'
+import { type SessionsCommands, sessions } from './sessions.ts'
 
-export type AllCommands = ConnectionCommands & SessionCommands & ProfileCommands & AdminCommands & BanCommands
+export type AllCommands = ConnectionCommands &
+  SessionCommands &
+  SessionsCommands &
+  ProfileCommands &
+  AdminCommands &
+  BanCommands
 
 /** A Map and not an object, so that `constructor` is an unknown command like any other. */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>(
-  Object.entries({ ...connection, ...session, ...profile, ...admin, ...bans }),
+  Object.entries({ ...connection, ...session, ...sessions, ...profile, ...admin, ...bans }),
 )

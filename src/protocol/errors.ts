@@ -69,6 +69,11 @@ export const closes = {
   restarting: { code: 4000, next: 'reconnect', doc: 'The server restarts; the reason holds `after_ms`.' },
   slowReader: { code: 4001, next: 'reconnect', doc: 'The client reads more slowly than it is written to.' },
   overloaded: { code: 4002, next: 'reconnect', doc: 'The server cannot serve now; the reason holds `after_ms`.' },
+  tokenExpired: {
+    code: 4100,
+    next: 'refresh',
+    doc: 'The access token has expired, and sockets live no longer than theirs.',
+  },
   authTimeout: { code: 4101, next: 'reconnect', doc: 'The client did not authenticate in time.' },
   revoked: { code: 4200, next: 'login', doc: 'The session was ended.' },
   userInactive: {

@@ -59,6 +59,17 @@ export type Selector =
   /** A user's grants of one type, or of every type, all but one to be kept. */
   | { readonly user: UserId; readonly type: string | null; readonly keep: GrantId | null }
 
+/** Which grants are meant: those for which all that is given is true. */
+export interface Match {
+  readonly grant?: GrantId
+  readonly user?: UserId
+  readonly client?: string
+  /** Of users who are in it. */
+  readonly group?: GroupId
+  /** Made before. */
+  readonly before?: number
+}
+
 /** What is to be changed of a user; what is left out stays. */
 export interface UserChange {
   readonly name?: string | null
@@ -124,6 +135,14 @@ export interface Tokens {
   setExpiry(id: GrantId, user: UserId, expireAt: number | null): Promise<boolean>
   list(user: UserId): Promise<readonly { token: RefreshToken; credential: Credential | null }[]>
   revoke(selector: Selector): Promise<Revoked>
+  /** Ends all that match, but one to be kept. */
+  revokeMatching(match: Match, keep: GrantId | null): Promise<Revoked>
+  /** Those that match, in the order in which they were made, from behind a place in it. */
+  page(
+    match: Match,
+    after: { readonly createdAt: number; readonly id: GrantId },
+    limit: number,
+  ): Promise<readonly Grant[]>
   /** Ends every grant whose time has come, at most `limit` of them. */
   reap(now: number, limit: number): Promise<Revoked>
   /** Records a use, on disk before it resolves; false where the grant is gone. */

@@ -3,7 +3,7 @@ import type { Executor, Log } from './executor.ts'
 import { type Db, readHead } from './log.ts'
 import type { GrantId, UserId } from './model.ts'
 import { fromToken, toCredential, toToken, toUser } from './schema.ts'
-import type { Revoked, Selector, Tokens } from './store.ts'
+import type { Match, Revoked, Selector, Tokens } from './store.ts'
 import type { Touches } from './touches.ts'
 
 /** Repeats the last id until the length is a power of two: ten statements to prepare instead of one for each length. */
@@ -33,6 +33,22 @@ const selected = (db: Db, selector: Selector) => {
   if ('grant' in selector) return own.where('id', '=', selector.grant)
   const others = own.where('id', '!=', selector.keep ?? '')
   return selector.type === null ? others : others.where('type', '=', selector.type)
+}
+
+const matching = async (db: Db, { grant, user, client, group, before }: Match) => {
+  let found = db.selectFrom('auth_grant').selectAll()
+  if (grant !== undefined) found = found.where('id', '=', grant)
+  if (user !== undefined) found = found.where('user_id', '=', user)
+  if (client !== undefined) found = found.where('client_id', '=', client)
+  if (before !== undefined) found = found.where('created_at', '<', before)
+  if (group === undefined) return found
+  const users = await db.selectFrom('auth_user').selectAll().execute()
+  const members = users.map(toUser).filter(({ groups }) => groups.includes(group))
+  return found.where(
+    'user_id',
+    'in',
+    members.map(({ id }) => id),
+  )
 }
 
 export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens => {
@@ -153,6 +169,34 @@ export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens 
         { vital: true },
       )
       return { seq, grants: value }
+    },
+
+    revokeMatching: async (match, keep) => {
+      const { value, seq } = await write(
+        async (db, log) => {
+          const rows = await (await matching(db, match)).where('id', '!=', keep ?? '').execute()
+          return revokeRows(rows, db, log, 'revoked')
+        },
+        { vital: true },
+      )
+      return { seq, grants: value }
+    },
+
+    page: async (match, after, limit) => {
+      await touches.flush()
+      return read(async (db) => {
+        const rows = (await matching(db, match))
+          .where((eb) =>
+            eb.or([
+              eb('created_at', '>', after.createdAt),
+              eb.and([eb('created_at', '=', after.createdAt), eb('id', '>', after.id)]),
+            ]),
+          )
+          .orderBy('created_at')
+          .orderBy('id')
+          .limit(limit)
+        return grantsOf(db, await rows.execute())
+      })
     },
 
     reap: async (now, limit): Promise<Revoked> => {

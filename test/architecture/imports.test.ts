@@ -26,7 +26,7 @@ const table: Readonly<Record<string, { ours: readonly string[]; packages: readon
       'clock.ts',
       'log.ts',
     ],
-    packages: ['zod', 'prom-client', 'rate-limiter-flexible'],
+    packages: ['zod', 'prom-client', 'rate-limiter-flexible', 'lru-cache'],
     node: true,
   },
   control: {

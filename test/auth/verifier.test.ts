@@ -166,6 +166,8 @@ test('who is admitted is seated in the turn of the check: a revocation in the ne
   const closes: string[] = []
   const seatOf = (who: Principal): Seat => ({
     who,
+    address: '127.0.0.1',
+    since: 0,
     condemn: (close) => closes.push(close),
     depart: () => undefined,
     hold: () => undefined,

@@ -1,7 +1,7 @@
 /** What is wrong with the fields of commands, made from a table of their kinds, with the sentence that each gets. */
 import { MARKER } from './bad-requests.ts'
 
-type Kind = 'str' | 'int' | 'bool' | 'a list' | 'a dictionary'
+type Kind = 'str' | 'int' | 'bool' | 'a list' | 'a dictionary' | 'one of a few'
 
 interface Field {
   readonly kind: Kind
@@ -12,6 +12,7 @@ interface Field {
 const str: Field = { kind: 'str', good: 'x' }
 const int: Field = { kind: 'int', good: 1 }
 const bool: Field = { kind: 'bool', good: true }
+const choice: Field = { kind: 'one of a few', good: 'commit' }
 const optional = (field: Field): Field => ({ ...field, optional: true })
 const strings: Field = { kind: 'a list', good: [] }
 
@@ -47,6 +48,24 @@ export const fieldsOf: Readonly<Record<string, Readonly<Record<string, Field>>>>
   },
   'auth/revoke': { token: str },
   'auth/renew': { access_token: str },
+  'auth/sessions': { limit: optional(int), after: optional(str) },
+  'auth/revoke_session': { refresh_token_id: str, wait: optional(choice) },
+  'auth/subscribe': {},
+  'config/auth/sessions': {
+    limit: optional(int),
+    after: optional(str),
+    user_id: optional(str),
+    client_id: optional(str),
+  },
+  'config/auth/revoke': {
+    refresh_token_id: optional(str),
+    user_id: optional(str),
+    client_id: optional(str),
+    group_id: optional(str),
+    include_self: optional(bool),
+    wait: optional(choice),
+  },
+  'config/auth/subscribe': {},
   'auth/current_user': {},
   'auth/refresh_tokens': {},
   'auth/delete_refresh_token': { refresh_token_id: str },
@@ -79,6 +98,7 @@ const others: Readonly<Record<Kind, readonly unknown[]>> = {
   bool: [0, 1, 'true', [], { [MARKER]: true }],
   'a list': [5, true, MARKER, { 0: MARKER }],
   'a dictionary': [5, true, MARKER, [MARKER]],
+  'one of a few': [5, true, MARKER, [MARKER], {}],
 }
 
 /** A command without its id, and what is said to be wrong with it. */
@@ -94,7 +114,8 @@ export const badFields = (type: string): BadCommand[] => {
     [{ ...good, ID: 1, Type: MARKER }, 'extra keys not allowed'],
   ]
   for (const [name, { kind, optional }] of fields) {
-    const wrong = `expected ${kind} for dictionary value @ data['${name}']`
+    const expected = kind === 'one of a few' ? 'not a valid value' : `expected ${kind} for dictionary value`
+    const wrong = `${expected} @ data['${name}']`
     const left = Object.fromEntries(Object.entries(good).filter(([key]) => key !== name))
     if (optional !== true) found.push([left, `required key not provided @ data['${name}']`])
     // A subscription is a number or whatever can be read as one.

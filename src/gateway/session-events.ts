@@ -1,0 +1,84 @@
+/** What the change log says of sessions and users, for whoever is concerned. */
+import type { ChangeFeed, ChangeListener } from '../store/changes.ts'
+import type { Change, UserId } from '../store/model.ts'
+
+/** Gets the event's JSON text. */
+type Hear = (text: string) => void
+
+interface Told {
+  readonly user: UserId
+  /** For the user; null where the user is told nothing. */
+  readonly own: object | null
+  /** For administrators. */
+  readonly all: object
+}
+
+const tell = (change: Change): Told | null => {
+  const { subject, data } = change
+  const at = new Date(change.at).toISOString()
+  switch (change.kind) {
+    case 'grant_added':
+    case 'grant_revoked': {
+      const user = data['user'] as UserId
+      const event =
+        change.kind === 'grant_added'
+          ? { type: 'session_added', refresh_token_id: subject, at }
+          : { type: 'session_removed', refresh_token_id: subject, reason: data['reason'], at }
+      return { user, own: event, all: { ...event, user_id: user } }
+    }
+    case 'user_changed':
+      return {
+        user: subject as UserId,
+        own: { type: 'user_changed', at },
+        all: { type: 'user_updated', user_id: subject, at },
+      }
+    case 'user_added':
+    case 'user_removed':
+      return { user: subject as UserId, own: null, all: { type: change.kind, user_id: subject, at } }
+    default:
+      return null
+  }
+}
+
+export class SessionEvents implements ChangeListener {
+  readonly #byUser = new Map<UserId, Set<Hear>>()
+  readonly #all = new Set<Hear>()
+
+  /** Listens after the hub, so that whom a change ends hears no more of it. */
+  constructor(feed: ChangeFeed) {
+    feed.listen(this)
+  }
+
+  /** Returns what ends it. */
+  ofUser(user: UserId, hear: Hear): () => void {
+    const hearers = this.#byUser.get(user) ?? new Set()
+    this.#byUser.set(user, hearers)
+    // A function may stand there once only: each subscription gets one of its own.
+    const own: Hear = (text) => hear(text)
+    hearers.add(own)
+    return () => {
+      if (hearers.delete(own) && hearers.size === 0) this.#byUser.delete(user)
+    }
+  }
+
+  /** Returns what ends it. */
+  ofAll(hear: Hear): () => void {
+    const own: Hear = (text) => hear(text)
+    this.#all.add(own)
+    return () => this.#all.delete(own)
+  }
+
+  changed(change: Change): void {
+    if (this.#byUser.size === 0 && this.#all.size === 0) return
+    const told = tell(change)
+    if (told === null) return
+    const hearers = this.#byUser.get(told.user)
+    if (hearers !== undefined && told.own !== null) {
+      const text = JSON.stringify(told.own)
+      for (const hear of [...hearers]) hear(text)
+    }
+    if (this.#all.size === 0) return
+    const text = JSON.stringify(told.all)
+    for (const hear of [...this.#all]) hear(text)
+  }
+}
