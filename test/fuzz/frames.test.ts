@@ -1,6 +1,7 @@
 /** No frame makes the socket throw: every message is answered once, or the socket closes with a code that says why. */
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
+import { isOpenCommand } from '../../src/gateway/dispatch.ts'
 import { parseJson } from '../../src/protocol/json.ts'
 import { fieldsOf } from '../gateway/bad-commands.ts'
 import { expectWell } from '../gateway/untouched.ts'
@@ -101,7 +102,12 @@ test('nothing but a good token is let in, and what is refused hears one sentence
     raw.socket.send(binary ? Buffer.from(text) : text, { binary })
     raw.send({ id: 1, type: 'ping' })
     const message = (await raw.next().catch(() => null)) as { type: string } | null
-    if (message?.type === 'auth_ok') {
+    if (message?.type === 'result' || message?.type === 'pong') {
+      // What anyone may ask is answered, and lets nobody in.
+      expect([binary, isOpenCommand(JSON.parse(text))]).toEqual([false, true])
+      raw.send({ id: 2 ** 53 - 1, type: 'auth/current_user' })
+      expect((await raw.closed).code).toBe(4300)
+    } else if (message?.type === 'auth_ok') {
       // Of two keys of a name the last counts, so the text may be another than the one that it began with.
       expect([binary, JSON.parse(text)]).toEqual([false, { type: 'auth', access_token }])
       expect(await raw.next()).toEqual({ id: 1, type: 'pong' })

@@ -1,10 +1,11 @@
 /** nginx with `examples/nginx.conf` in front of an application. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { authenticated, closeRigs, grantOf, postForm, type Rig, rig, session } from '../rig.ts'
 import { describeWith } from './program.ts'
@@ -35,22 +36,17 @@ const freePort = async (): Promise<number> => {
   return port
 }
 
-const accepts = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => resolve(true)).on('error', () => resolve(false))
-    socket.on('connect', () => socket.destroy())
-  })
-
 /** nginx with the example's `server` block, its three ports replaced. Resolves to its address. */
 const nginx = async ({ url }: Rig): Promise<string> => {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-nginx-'))
+  const behind = await application()
+  // The last to be chosen: whoever asks for any port after this might be given the same.
   const port = await freePort()
   const example = readFileSync(new URL('../../examples/nginx.conf', import.meta.url), 'utf8')
   const block = example
     .replace('listen 8080', `listen 127.0.0.1:${port}`)
     .replace('http://127.0.0.1:8123', url)
-    .replace('127.0.0.1:3000', `127.0.0.1:${await application()}`)
+    .replace('127.0.0.1:3000', `127.0.0.1:${behind}`)
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   writeFileSync(
     join(folder, 'nginx.conf'),
@@ -70,8 +66,10 @@ const nginx = async ({ url }: Rig): Promise<string> => {
   void ended.then(() => {
     alive = false
   })
-  while (!(await accepts(port))) {
+  // It writes this once it has its port.
+  while (!existsSync(join(folder, 'pid'))) {
     if (!alive) throw new Error(readFileSync(join(folder, 'error.log'), 'utf8'))
+    await nextTurn()
   }
   return `http://127.0.0.1:${port}`
 }
