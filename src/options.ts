@@ -36,6 +36,7 @@ export const gatewayOptions = (
   outbox: { bytes: config['limits.outbox'], total: backlogLimit(config['limits.outbox_total']) },
   accessTokenMs: config['tokens.access_token_lifetime'],
   refreshTokenIdleMs: config['tokens.refresh_token_idle'],
+  rotationWindowMs: config['tokens.rotation_window'],
   codeLifetimeMs: config['tokens.authorization_code_lifetime'],
   flowLifetimeMs: config['limits.login_flows.lifetime'],
   flowCaps: { total: config['limits.login_flows.total'], perNetwork: config['limits.login_flows.per_address'] },

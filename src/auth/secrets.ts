@@ -55,6 +55,8 @@ export interface Keys {
   pepperCheck(logId: string): Uint8Array
   /** The HMAC key of one grant's access tokens; it is stored nowhere. */
   accessKey(grant: GrantId, salt: Uint8Array): Uint8Array
+  /** The HMAC key of rotating refresh tokens. */
+  readonly refreshKey: Uint8Array
   /** The HMAC key of the paths that a grant signs. */
   pathKey(grant: GrantId, salt: Uint8Array): Uint8Array
 }
@@ -65,6 +67,7 @@ export const deriveKeys = (pepper: Uint8Array): Keys => {
   const access = derive('latchkey access tokens')
   const path = derive('latchkey signed paths')
   return {
+    refreshKey: derive('latchkey refresh tokens'),
     pepperCheck: (logId) => createHmac('sha256', check).update(logId).digest(),
     accessKey: (grant, salt) => createHmac('sha256', access).update(`access\0${grant}\0`).update(salt).digest(),
     pathKey: (grant, salt) => createHmac('sha256', path).update(`path\0${grant}\0`).update(salt).digest(),

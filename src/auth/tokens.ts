@@ -8,25 +8,32 @@ import { type AccessRefusal, refuseAccess } from './access.ts'
 import { type Presented, redeem } from './codes.ts'
 import { mint } from './jwt.ts'
 import type { Principal } from './principal.ts'
+import { ATTEMPT, judge, readRotatingToken, rotatingToken } from './rotation.ts'
 import { digest, isRefreshSecret, type Keys, newId, newRefreshSecret } from './secrets.ts'
 
 export interface TokenLifetimes {
   readonly accessTokenMs: number
   readonly refreshTokenIdleMs: number
+  /** So long a rotating token that was just used up may come again without being taken for stolen. */
+  readonly rotationWindowMs: number
 }
 
 /** What stands in the way of a token. `reason` is for `access_denied`. */
 export type TokenRefusal =
-  | { readonly error: 'unknown_code' | 'invalid_grant' | 'wrong_client' }
+  | { readonly error: 'unknown_code' | 'invalid_grant' | 'wrong_client' | 'raced' }
   | { readonly error: 'access_denied'; readonly reason: AccessRefusal }
 
 export interface CodeExchange extends Omit<Presented, 'purpose'> {
+  /** The client keeps up with a refresh token that is another one each time. */
+  readonly rotate: boolean
   /** The caller's address. */
   readonly address: string
 }
 
 export interface Refresh {
   readonly secret: string
+  /** Names this request among its repetitions; only looked at where the token rotates. */
+  readonly attempt: string | null
   readonly clientId: string | null
   readonly address: string
 }
@@ -52,6 +59,12 @@ export interface TokenRules {
   revokeMatching: Store['tokens']['revokeMatching']
   /** False where the token is not this user's. */
   setExpiry(who: Principal, grant: GrantId, enable: boolean): Promise<boolean>
+  /** The grant that a refresh token stands for; null if it is not good now, or not the newest of its grant. */
+  find(secret: string): Promise<Grant | null>
+  /** Of a grant's newest refresh token; null where it does not rotate. */
+  generation(grant: GrantId): Promise<number | null>
+  /** True for a rotating refresh token that was made here, of whatever generation and of a grant that may be over. */
+  isGenuine(secret: string): boolean
   /** Ends the grant of a refresh token's secret; nothing where it is unknown. */
   revokeSecret(secret: string): Promise<void>
   /** Ends what has expired. Resolves to the number of grants that ended. */
@@ -61,7 +74,14 @@ export interface TokenRules {
 const DAY_MS = 86_400_000
 const REAP_BATCH = 500
 
-export const createTokens = (store: Store, keys: Keys, clock: Clock, lifetimes: TokenLifetimes): TokenRules => {
+/** `onRotated` is called when a rotating token has made its next step. */
+export const createTokens = (
+  store: Store,
+  keys: Keys,
+  clock: Clock,
+  lifetimes: TokenLifetimes,
+  onRotated: (grant: Grant, generation: number) => void = () => undefined,
+): TokenRules => {
   const accessToken = (token: RefreshToken): string => {
     const iat = Math.floor(clock.now() / 1000)
     return mint({ iss: token.id, iat, exp: iat + token.accessTokenSeconds }, keys.accessKey(token.id, token.salt))
@@ -76,6 +96,7 @@ export const createTokens = (store: Store, keys: Keys, clock: Clock, lifetimes: 
     clientName: null,
     clientIcon: null,
     secretHash: null,
+    rotation: null,
     salt: randomBytes(16),
     codeHash: null,
     accessTokenSeconds: seconds,
@@ -84,6 +105,9 @@ export const createTokens = (store: Store, keys: Keys, clock: Clock, lifetimes: 
     lastUsedAt: null,
     lastUsedIp: null,
   })
+
+  /** Past its end it is over, be it removed yet or not. */
+  const isOver = ({ token: { expireAt } }: Grant): boolean => expireAt !== null && clock.now() >= expireAt
 
   /** A use that moves the end by more than a day must not be lost with the process; the others may be, for a second. */
   const recordUse = async ({ token }: Grant, address: string): Promise<boolean> => {
@@ -96,8 +120,48 @@ export const createTokens = (store: Store, keys: Keys, clock: Clock, lifetimes: 
     return true
   }
 
+  /** One step of a rotating token, judged and done under the lock of its row. */
+  const refreshRotating = async (
+    id: GrantId,
+    generation: number,
+    { attempt, clientId, address }: Omit<Refresh, 'secret'>,
+  ): Promise<TokenAnswer | TokenRefusal> => {
+    const stay = (refusal: TokenRefusal) => ({ kind: 'stay', refusal }) as const
+    const outcome = await store.tokens.step(id, (grant) => {
+      const { token, user } = grant
+      const now = clock.now()
+      if (token.rotation === null || isOver(grant)) return stay({ error: 'invalid_grant' })
+      if (token.clientId !== clientId || (attempt !== null && !ATTEMPT.test(attempt))) {
+        return stay({ error: 'wrong_client' })
+      }
+      const given = attempt === null ? null : digest(attempt)
+      const verdict = judge(token.rotation, generation, given, now, lifetimes.rotationWindowMs)
+      if (verdict.kind === 'reuse') return { kind: 'end', reason: 'reuse' } as const
+      if (verdict.kind === 'raced') return stay({ error: 'raced' })
+      if (verdict.kind === 'served') return stay({ error: 'wrong_client' })
+      const refused = refuseAccess(user, address)
+      if (refused !== null) return stay({ error: 'access_denied', reason: refused })
+      if (verdict.kind === 'replay') return { kind: 'stay', refusal: null } as const
+      const expireAt = token.expireAt === null ? null : now + lifetimes.refreshTokenIdleMs
+      return { kind: 'advance', rotation: verdict.rotation, ip: address, expireAt } as const
+    })
+    if (outcome === null || outcome.step.kind === 'end') return { error: 'invalid_grant' }
+    const { grant, step } = outcome
+    if (step.kind === 'stay' && step.refusal !== null) return step.refusal
+    const now = step.kind === 'advance' ? step.rotation.generation : grant.token.rotation!.generation
+    if (step.kind === 'advance') onRotated(grant, now)
+    else await recordUse(grant, address)
+    return {
+      access_token: accessToken(grant.token),
+      token_type: 'Bearer',
+      refresh_token: rotatingToken(keys.refreshKey, id, now),
+      generation: now,
+      expires_in: grant.token.accessTokenSeconds,
+    }
+  }
+
   return {
-    exchange: async ({ address, ...presented }) => {
+    exchange: async ({ address, rotate, ...presented }) => {
       const code = await redeem(store.codes, clock, { ...presented, purpose: 'login' })
       if (code === 'unknown') return { error: 'unknown_code' }
       if (code === 'invalid') return { error: 'invalid_grant' }
@@ -108,13 +172,15 @@ export const createTokens = (store: Store, keys: Keys, clock: Clock, lifetimes: 
       const credential = (await store.users.credentials(user.id)).find(({ id }) => id === code.credentialId)
       if (credential === undefined) return { error: 'unknown_code' }
 
-      const secret = newRefreshSecret()
       const now = clock.now()
+      const plain = newToken(user.id, Math.floor(lifetimes.accessTokenMs / 1000))
+      const secret = rotate ? rotatingToken(keys.refreshKey, plain.id, 0) : newRefreshSecret()
       const token: RefreshToken = {
-        ...newToken(user.id, Math.floor(lifetimes.accessTokenMs / 1000)),
+        ...plain,
         credentialId: code.credentialId as CredentialId,
         clientId: code.clientId,
-        secretHash: digest(secret),
+        secretHash: rotate ? null : digest(secret),
+        rotation: rotate ? { generation: 0, attempt: null, answeredAt: now } : null,
         codeHash: code.hash,
         expireAt: now + lifetimes.refreshTokenIdleMs,
         lastUsedAt: now,
@@ -132,17 +198,18 @@ export const createTokens = (store: Store, keys: Keys, clock: Clock, lifetimes: 
         access_token: accessToken(token),
         token_type: 'Bearer',
         refresh_token: secret,
+        ...(rotate ? { generation: 0 } : {}),
         expires_in: token.accessTokenSeconds,
         ha_auth_provider: credential.providerType,
       }
     },
 
-    refresh: async ({ secret, clientId, address }) => {
+    refresh: async ({ secret, attempt, clientId, address }) => {
+      const shown = readRotatingToken(keys.refreshKey, secret)
+      if (shown !== null) return refreshRotating(shown.grant, shown.generation, { attempt, clientId, address })
       // The checksum is looked at first: a mistyped or made-up token costs no read.
       const grant = isRefreshSecret(secret) ? await store.tokens.bySecret(digest(secret)) : null
-      // Past its end it is over, be it removed yet or not.
-      const end = grant?.token.expireAt ?? null
-      if (grant === null || (end !== null && clock.now() >= end)) return { error: 'invalid_grant' }
+      if (grant === null || isOver(grant)) return { error: 'invalid_grant' }
       if (grant.token.clientId !== clientId) return { error: 'wrong_client' }
       const refused = refuseAccess(grant.user, address)
       if (refused !== null) return { error: 'access_denied', reason: refused }
@@ -182,8 +249,29 @@ export const createTokens = (store: Store, keys: Keys, clock: Clock, lifetimes: 
     setExpiry: (who, grant, enable) =>
       store.tokens.setExpiry(grant, who.userId, enable ? clock.now() + lifetimes.refreshTokenIdleMs : null),
 
+    find: async (secret) => {
+      const shown = readRotatingToken(keys.refreshKey, secret)
+      if (shown === null) {
+        const grant = isRefreshSecret(secret) ? await store.tokens.bySecret(digest(secret)) : null
+        return grant?.user.isActive && !isOver(grant) ? grant : null
+      }
+      const [grant] = (await store.tokens.grants([shown.grant])).grants
+      if (grant === undefined || !grant.user.isActive || isOver(grant)) return null
+      return shown.generation >= (grant.token.rotation?.generation ?? Number.POSITIVE_INFINITY) ? grant : null
+    },
+
+    generation: async (id) => {
+      const [grant] = (await store.tokens.grants([id])).grants
+      return grant?.token.rotation?.generation ?? null
+    },
+
+    isGenuine: (secret) => readRotatingToken(keys.refreshKey, secret) !== null,
+
     revokeSecret: async (secret) => {
-      if (isRefreshSecret(secret)) await store.tokens.revoke({ secretHash: digest(secret) })
+      const shown = readRotatingToken(keys.refreshKey, secret)
+      // Any generation: whoever has an older token logs out with it as well.
+      if (shown !== null) await store.tokens.revokeMatching({ grant: shown.grant }, null)
+      else if (isRefreshSecret(secret)) await store.tokens.revoke({ secretHash: digest(secret) })
     },
 
     reap: async () => {

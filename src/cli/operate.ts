@@ -35,6 +35,7 @@ export const operate = async <N extends OperationName>(
     const lifetimes = {
       accessTokenMs: config['tokens.access_token_lifetime'],
       refreshTokenIdleMs: config['tokens.refresh_token_idle'],
+      rotationWindowMs: config['tokens.rotation_window'],
     }
     const here: Control = createControl({
       store,

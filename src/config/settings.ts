@@ -107,6 +107,7 @@ export const settings = {
   'tokens.access_token_lifetime': duration(SECOND, DAY).prefault('30m'),
   'tokens.refresh_token_idle': duration(MINUTE, 3650 * DAY).prefault('90d'),
   'tokens.authorization_code_lifetime': duration(SECOND, 10 * MINUTE).prefault('10m'),
+  'tokens.rotation_window': duration(SECOND, MINUTE).prefault('10s'),
   'sessions.socket_lifetime': z.enum(['grant', 'access_token'], 'grant or access_token').default('grant'),
   'sessions.expiry_notice': duration(SECOND, DAY).prefault('60s'),
   'limits.message_before_auth': size(KIB, 16 * MIB).prefault('16KiB'),

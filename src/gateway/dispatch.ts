@@ -15,8 +15,8 @@ import { StoreUnavailable } from '../store/store.ts'
 export class Refusal {
   readonly error: CommandError
 
-  constructor(code: ErrorCode, message?: string) {
-    this.error = commandError(code, message)
+  constructor(code: ErrorCode, message?: string, retryAfterMs?: number) {
+    this.error = commandError(code, message, retryAfterMs)
   }
 
   /** A refusal that clients translate by its key. */

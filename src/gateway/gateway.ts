@@ -66,6 +66,7 @@ export interface GatewayOptions {
   readonly outbox: { readonly bytes: number; readonly total: number }
   readonly accessTokenMs: number
   readonly refreshTokenIdleMs: number
+  readonly rotationWindowMs: number
   readonly codeLifetimeMs: number
   readonly flowLifetimeMs: number
   readonly flowCaps: FlowCaps
@@ -117,7 +118,9 @@ const SOCKET_PATH = '/api/websocket'
 
 export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gateway => {
   const { store, feed, keys, hasher, clock, log } = parts
-  const tokens = createTokens(store, keys, clock, options)
+  const tokens = createTokens(store, keys, clock, options, ({ token }, generation) =>
+    sessionEvents.rotated(token.id, generation),
+  )
   const verifier = new Verifier(store.tokens, feed, keys, clock)
   const hub = new Hub(verifier, feed)
   const bus = new Bus(feed)
@@ -220,7 +223,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
             ...onboardingRoutes(setUp, store.users, log),
             ...onboardingStepRoutes({ identify, store, clock, mayRedirect, codeLifetimeMs: options.codeLifetimeMs }),
           ]),
-      ...introspectionRoutes({ identify, verifier, tokens: store.tokens, clock, base: parts.base }),
+      ...introspectionRoutes({ identify, verifier, tokens, grants: store.tokens, base: parts.base }),
       ...apiRoutes({ identify, store, clock }),
       ...metadataRoutes(parts.base, parts.pages.has('/profile')),
       ...pageRoutes(parts.pages, store.users),

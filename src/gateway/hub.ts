@@ -21,8 +21,10 @@ export interface Seat {
 }
 
 /** Why a grant ended decides what its sockets are told. */
-const closeFor = (reason: string | undefined): CloseName =>
-  reason === 'user_inactive' || reason === 'user_removed' ? 'userInactive' : 'revoked'
+const closeFor = (reason: string | undefined): CloseName => {
+  if (reason === 'reuse') return 'refreshReuse'
+  return reason === 'user_inactive' || reason === 'user_removed' ? 'userInactive' : 'revoked'
+}
 
 /** Closes of one turn of the event loop, so that ending a crowd does not stall the others. */
 const CLOSES_A_TURN = 250

@@ -1,9 +1,8 @@
 /** `POST /auth/introspect` (RFC 7662): a service asks what a token that it was shown stands for. */
 import { readClaims } from '../auth/jwt.ts'
 import type { Principal } from '../auth/principal.ts'
-import { digest, isRefreshSecret } from '../auth/secrets.ts'
+import type { TokenRules } from '../auth/tokens.ts'
 import type { Verifier } from '../auth/verifier.ts'
-import type { Clock } from '../clock.ts'
 import type { Grant } from '../store/model.ts'
 import type { Tokens } from '../store/store.ts'
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts'
@@ -14,8 +13,8 @@ import { json, NO_STORE, type Route } from './http.ts'
 export interface IntrospectionOptions {
   readonly identify: Identify
   readonly verifier: Verifier
-  readonly tokens: Tokens
-  readonly clock: Clock
+  readonly tokens: TokenRules
+  readonly grants: Tokens
   /** The issuer of everything here. */
   readonly base: () => string
 }
@@ -31,7 +30,7 @@ const invalidRequest = json(400, { error: 'invalid_request' })
 const seconds = (ms: number): number => Math.floor(ms / 1000)
 
 export const introspectionRoutes = (options: IntrospectionOptions): readonly Route[] => {
-  const { identify, verifier, tokens, clock, base } = options
+  const { identify, verifier, tokens, grants, base } = options
 
   const describe = ({ token, user, credential }: Grant, times: object): HttpResponse =>
     json(
@@ -50,16 +49,15 @@ export const introspectionRoutes = (options: IntrospectionOptions): readonly Rou
 
   /** The grant that a token stands for, if it is good now, and when it was made and ends. */
   const look = async (text: string): Promise<{ grant: Grant; times: object } | null> => {
-    if (isRefreshSecret(text)) {
-      const grant = await tokens.bySecret(digest(text))
-      const end = grant?.token.expireAt ?? null
-      if (!grant?.user.isActive || (end !== null && clock.now() >= end)) return null
-      const exp = end === null ? {} : { exp: seconds(end) }
-      return { grant, times: { iat: seconds(grant.token.createdAt), ...exp } }
+    const refreshed = await tokens.find(text)
+    if (refreshed !== null) {
+      const { createdAt, expireAt } = refreshed.token
+      const exp = expireAt === null ? {} : { exp: seconds(expireAt) }
+      return { grant: refreshed, times: { iat: seconds(createdAt), ...exp } }
     }
     const who = await verifier.verify(text)
     if (who === null) return null
-    const [grant] = (await tokens.grants([who.grantId])).grants
+    const [grant] = (await grants.grants([who.grantId])).grants
     const claims = readClaims(text)
     return grant === undefined || claims === null
       ? null

@@ -22,6 +22,7 @@ export const metadataRoutes = (base: () => string, hasProfile: boolean): readonl
         introspection_endpoint_auth_methods_supported: ['Bearer'],
         code_challenge_methods_supported: ['S256'],
         client_id_metadata_document_supported: true,
+        latchkey_refresh_rotation: true,
         service_documentation: DOCUMENTATION,
         issuer: base(),
       }),

@@ -1,6 +1,6 @@
 /** What the change log says of sessions and users, for whoever is concerned. */
 import type { ChangeFeed, ChangeListener } from '../store/changes.ts'
-import type { Change, UserId } from '../store/model.ts'
+import type { Change, GrantId, UserId } from '../store/model.ts'
 
 /** Gets the event's JSON text. */
 type Hear = (text: string) => void
@@ -43,6 +43,7 @@ const tell = (change: Change): Told | null => {
 export class SessionEvents implements ChangeListener {
   readonly #byUser = new Map<UserId, Set<Hear>>()
   readonly #all = new Set<Hear>()
+  readonly #rotations = new Set<{ grant: () => GrantId; hear: Hear }>()
 
   /** Listens after the hub, so that whom a change ends hears no more of it. */
   constructor(feed: ChangeFeed) {
@@ -59,6 +60,20 @@ export class SessionEvents implements ChangeListener {
     return () => {
       if (hearers.delete(own) && hearers.size === 0) this.#byUser.delete(user)
     }
+  }
+
+  /** Of one grant's refresh token, which a socket may leave for another: `grant` is asked each time. Returns what ends it. */
+  ofRotation(grant: () => GrantId, hear: Hear): () => void {
+    const hearer = { grant, hear }
+    this.#rotations.add(hearer)
+    return () => this.#rotations.delete(hearer)
+  }
+
+  /** A refresh token has made a step. The token itself is told to nobody but whoever showed the one before. */
+  rotated(grant: GrantId, generation: number): void {
+    if (this.#rotations.size === 0) return
+    const text = JSON.stringify({ type: 'rotated', generation })
+    for (const hearer of [...this.#rotations]) if (hearer.grant() === grant) hearer.hear(text)
   }
 
   /** Returns what ends it. */

@@ -82,14 +82,15 @@ export const sessionHandlers = (parts: SessionParts): AnyHandlers<SessionCommand
       return (await attempts.abort(flow_id as FlowId)) ? null : unknownFlow
     },
 
-    'auth/token': async (context, { authenticate = false, ...fields }) => {
+    'auth/token': async (context, { authenticate = false, rotate, ...given }) => {
+      const fields = { ...given, rotate: rotate === true ? '1' : undefined }
       // Before authentication what follows waits, so that it can be sent in the same breath.
       const entry = authenticate && context.user === null ? context.enter() : null
       try {
         const outcome = await requests.issue(fields, context.address)
         if ('error' in outcome) {
           entry?.fail()
-          return new Refusal(outcome.error, outcome.description)
+          return new Refusal(outcome.error, outcome.description, outcome.retryAfterMs)
         }
         if (entry !== null) entry.with(outcome.access_token)
         else if (authenticate) {

@@ -74,14 +74,18 @@ export const sessionsHandlers = ({ tokens, hub, events, clock, node }: SessionsP
       return revoked.grants.length === 0 ? new Refusal('invalid_token_id') : receipt(revoked, begun, wait)
     },
 
-    'auth/subscribe': (context) => {
+    'auth/subscribe': async (context) => {
       const id = context.lastId
       const hear = (text: string): void => context.deliver(id, 'user', text)
-      const stops = [events.ofUser(context.who.userId, hear), context.onExpiring(hear)]
+      const stops = [
+        events.ofUser(context.who.userId, hear),
+        events.ofRotation(() => context.who.grantId, hear),
+        context.onExpiring(hear),
+      ]
       context.subscribe(() => {
         for (const stop of stops) stop()
       })
-      return { generation: null }
+      return { generation: await tokens.generation(context.who.grantId) }
     },
 
     'config/auth/sessions': async ({ who }, { limit = PAGE, after, user_id, client_id }) => {

@@ -16,13 +16,20 @@ export interface TokenFields {
   readonly redirect_uri?: string | undefined
   readonly code_verifier?: string | undefined
   readonly refresh_token?: string | undefined
+  /** `1`: the client keeps up with a refresh token that is another one each time. */
+  readonly rotate?: string | undefined
+  readonly attempt?: string | undefined
 }
 
 /** Why there is no token (RFC 6749 section 5.2). */
 export interface OAuthRefusal {
   readonly error: OAuthErrorCode
   readonly description?: string
+  readonly retryAfterMs?: number
 }
+
+/** Another attempt was first; by then its answer has arrived, or will not. */
+const RACED_MS = 60_000
 
 export interface TokenRequests {
   issue(fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal>
@@ -38,6 +45,8 @@ const reasonOf = (refusal: TokenRefusal): OAuthRefusal => {
       return { error: 'invalid_request', description: 'Invalid code' }
     case 'wrong_client':
       return { error: 'invalid_request' }
+    case 'raced':
+      return { error: 'temporarily_unavailable', description: 'Try again later.', retryAfterMs: RACED_MS }
     case 'invalid_grant':
       return { error: 'invalid_grant' }
     case 'access_denied':
@@ -80,6 +89,7 @@ export const createTokenRequests = (
       code,
       redirectUri: fields.redirect_uri,
       verifier: fields.code_verifier,
+      rotate: fields.rotate === '1',
       address,
     })
     if ('error' in outcome && outcome.error === 'unknown_code') bans.failed(address, { secret: code })
@@ -90,8 +100,10 @@ export const createTokenRequests = (
     const { client_id: clientId = null, refresh_token: secret } = fields
     if (clientId !== null && !isClientId(clientId)) return invalidClient
     if (secret === undefined) return { error: 'invalid_request' }
-    const outcome = await tokens.refresh({ secret, clientId, address })
-    if ('error' in outcome && outcome.error === 'invalid_grant') bans.failed(address, { secret })
+    const outcome = await tokens.refresh({ secret, attempt: fields.attempt ?? null, clientId, address })
+    if ('error' in outcome && outcome.error === 'invalid_grant' && !tokens.isGenuine(secret)) {
+      bans.failed(address, { secret })
+    }
     return record('refresh_token', address, clientId, outcome)
   }
 

@@ -5,15 +5,21 @@ import { type Form, readForm } from './body.ts'
 import { empty, json, NO_STORE, type Route } from './http.ts'
 import type { TokenRequests } from './token-requests.ts'
 
-const refuse = (error: OAuthErrorCode, description?: string): HttpResponse =>
-  json(oauthErrors[error], description === undefined ? { error } : { error, error_description: description })
+const refuse = (error: OAuthErrorCode, description?: string, retryAfterMs?: number): HttpResponse =>
+  json(
+    oauthErrors[error],
+    description === undefined ? { error } : { error, error_description: description },
+    retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) },
+  )
 
 type Fields = Exclude<Form, string>
 
 export const tokenRoutes = (requests: TokenRequests): readonly Route[] => {
   const issue = async (request: HttpRequest, form: Fields): Promise<HttpResponse> => {
     const outcome = await requests.issue(Object.fromEntries(form), request.address)
-    return 'error' in outcome ? refuse(outcome.error, outcome.description) : json(200, outcome, NO_STORE)
+    return 'error' in outcome
+      ? refuse(outcome.error, outcome.description, outcome.retryAfterMs)
+      : json(200, outcome, NO_STORE)
   }
 
   const revoke = async (form: Fields): Promise<HttpResponse> => {

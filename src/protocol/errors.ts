@@ -81,6 +81,11 @@ export const closes = {
     next: 'login',
     doc: 'The user was deactivated or removed, or may not come from this address.',
   },
+  refreshReuse: {
+    code: 4203,
+    next: 'login',
+    doc: 'A refresh token of this session was used twice: somebody else has it.',
+  },
   notAuthenticated: { code: 4202, next: 'refresh', doc: 'The access token was refused; follows `auth_invalid`.' },
   malformed: { code: 4300, next: 'stop', doc: 'The message was not JSON, or not an `auth` message where one was due.' },
   banned: { code: 4301, next: 'stop', doc: 'Too many failed logins from this address; the reason holds `after_ms`.' },

@@ -75,6 +75,8 @@ export interface TokenAnswer {
   readonly access_token: string
   readonly token_type: 'Bearer'
   readonly refresh_token?: string
+  /** Of a refresh token that rotates. */
+  readonly generation?: number
   /** Seconds. */
   readonly expires_in: number
   readonly ha_auth_provider?: string

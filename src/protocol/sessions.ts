@@ -53,10 +53,10 @@ export const sessions = {
   }),
 
   'auth/subscribe': command({
-    doc: "Hear of what concerns one's own sessions: `session_added`, `session_removed`, `user_changed`, and `expiring` before this socket has to be renewed.",
+    doc: "Hear of what concerns one's own sessions: `session_added`, `session_removed`, `user_changed`, `rotated` when the refresh token of this session has made a step, and `expiring` before this socket has to be renewed.",
     needs: 'user',
     input: {},
-    result: z.strictObject({ generation: z.null() }),
+    result: z.strictObject({ generation: z.int().nullable() }),
     errors: [],
   }),
 

@@ -143,4 +143,11 @@ export const migrations = ({ bytes, bigint }: Types): Record<string, Migration> 
       await db.schema.createIndex('auth_flow_network').on('auth_flow').column('network').execute()
     },
   },
+  '0004_rotation': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema.alterTable('auth_grant').addColumn('generation', bigint).execute()
+      await db.schema.alterTable('auth_grant').addColumn('attempt', bytes).execute()
+      await db.schema.alterTable('auth_grant').addColumn('answered_at', bigint).execute()
+    },
+  },
 })

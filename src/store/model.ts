@@ -40,6 +40,16 @@ export interface Credential {
 
 export type TokenType = 'normal' | 'long_lived_access_token' | 'system'
 
+/** How far a rotating refresh token has come. */
+export interface Rotation {
+  /** Of the newest token that was given out. */
+  readonly generation: number
+  /** SHA-256 of the attempt that made it; null if it was made without one. */
+  readonly attempt: Digest | null
+  /** When it was first given out; a repeated answer does not move this. */
+  readonly answeredAt: number
+}
+
 /** A refresh token as it is kept. Instants are milliseconds since 1970. */
 export interface RefreshToken {
   readonly id: GrantId
@@ -51,6 +61,8 @@ export interface RefreshToken {
   readonly clientIcon: string | null
   /** SHA-256 of the secret that the client holds; null where no secret was ever given out. */
   readonly secretHash: Digest | null
+  /** null: the client keeps one token for the whole session. */
+  readonly rotation: Rotation | null
   /** 16 random bytes; with the pepper they make the key of this token's access tokens. */
   readonly salt: Uint8Array
   /** SHA-256 of the code that this token was made from; a second use of that code ends the token. */

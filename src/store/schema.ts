@@ -25,6 +25,10 @@ export interface Tables {
     client_name: string | null
     client_icon: string | null
     secret_hash: Uint8Array | null
+    /** null: it does not rotate. */
+    generation: number | null
+    attempt: Uint8Array | null
+    answered_at: number | null
     salt: Uint8Array
     code_hash: Uint8Array | null
     access_token_seconds: number
@@ -107,6 +111,10 @@ export const toToken = (row: Tables['auth_grant']): RefreshToken => ({
   clientName: row.client_name,
   clientIcon: row.client_icon,
   secretHash: row.secret_hash as Digest | null,
+  rotation:
+    row.generation === null
+      ? null
+      : { generation: row.generation, attempt: row.attempt as Digest | null, answeredAt: row.answered_at ?? 0 },
   salt: row.salt,
   codeHash: row.code_hash as Digest | null,
   accessTokenSeconds: row.access_token_seconds,
@@ -125,6 +133,9 @@ export const fromToken = (token: RefreshToken): Tables['auth_grant'] => ({
   client_name: token.clientName,
   client_icon: token.clientIcon,
   secret_hash: token.secretHash,
+  generation: token.rotation?.generation ?? null,
+  attempt: token.rotation?.attempt ?? null,
+  answered_at: token.rotation?.answeredAt ?? null,
   salt: token.salt,
   code_hash: token.codeHash,
   access_token_seconds: token.accessTokenSeconds,

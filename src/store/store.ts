@@ -17,6 +17,7 @@ import type {
   GroupId,
   Head,
   RefreshToken,
+  Rotation,
   User,
   UserId,
 } from './model.ts'
@@ -119,6 +120,12 @@ export interface Passwords {
   rehash(username: string, was: string, now: string): Promise<boolean>
 }
 
+/** What becomes of a grant: it goes on as it is, one step further, or it ends for a reason. */
+export type Step =
+  | { readonly kind: 'stay' }
+  | { readonly kind: 'advance'; readonly rotation: Rotation; readonly ip: string; readonly expireAt: number | null }
+  | { readonly kind: 'end'; readonly reason: string }
+
 export interface Tokens {
   /** By id, with all that decides whether each is good, and the log's head of the same snapshot. Unknown ids are left out. */
   grants(ids: readonly GrantId[]): Promise<{ readonly head: Head; readonly grants: readonly Grant[] }>
@@ -133,6 +140,14 @@ export interface Tokens {
   ): Promise<'created' | 'user_inactive' | 'revoked' | 'code_reused' | 'name_taken'>
   /** Lets a user's token end at `expireAt`, if it had no end, or never; false where the user has no such token. */
   setExpiry(id: GrantId, user: UserId, expireAt: number | null): Promise<boolean>
+  /**
+   * Lets `judge` decide on a grant while nobody else can change it, and does what it says in the same transaction. Of racing
+   * calls each sees what the one before has done. null: there is no such grant.
+   */
+  step<T extends Step>(
+    id: GrantId,
+    judge: (grant: Grant) => T,
+  ): Promise<{ readonly grant: Grant; readonly step: T } | null>
   list(user: UserId): Promise<readonly { token: RefreshToken; credential: Credential | null }[]>
   revoke(selector: Selector): Promise<Revoked>
   /** Ends all that match, but one to be kept. */

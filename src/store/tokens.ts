@@ -127,6 +127,28 @@ export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens 
       return value
     },
 
+    step: async (id, judge) => {
+      const { value } = await write(async (db, log) => {
+        const row = await db.selectFrom('auth_grant').selectAll().where('id', '=', id).executeTakeFirst()
+        if (row === undefined) return null
+        const [grant] = await grantsOf(db, [row])
+        const step = judge(grant!)
+        if (step.kind === 'advance') {
+          const { generation, attempt, answeredAt } = step.rotation
+          const uses = { last_used_at: answeredAt, last_used_ip: step.ip, expire_at: step.expireAt }
+          await db
+            .updateTable('auth_grant')
+            .set({ generation, attempt, answered_at: answeredAt, ...uses })
+            .where('id', '=', id)
+            .execute()
+        } else if (step.kind === 'end') {
+          await revokeRows([row], db, log, step.reason)
+        }
+        return { grant: grant!, step }
+      })
+      return value
+    },
+
     setExpiry: async (id, user, expireAt) => {
       const { value } = await write(async (db) => {
         const token = await db

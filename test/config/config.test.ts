@@ -82,7 +82,7 @@ test.each<[string, string]>([
   ],
   [
     'tokens: 30m',
-    'latchkey.yaml:1: tokens is a map of keys; known are access_token_lifetime, refresh_token_idle, authorization_code_lifetime',
+    'latchkey.yaml:1: tokens is a map of keys; known are access_token_lifetime, refresh_token_idle, authorization_code_lifetime, rotation_window',
   ],
   [
     '- server',

@@ -44,6 +44,8 @@ export const fieldsOf: Readonly<Record<string, Readonly<Record<string, Field>>>>
     redirect_uri: optional(str),
     code_verifier: optional(str),
     refresh_token: optional(str),
+    rotate: optional(bool),
+    attempt: optional(str),
     authenticate: optional(bool),
   },
   'auth/revoke': { token: str },

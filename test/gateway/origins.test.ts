@@ -51,6 +51,7 @@ describe.each(['ws', 'uws'] as const)('on %s', (transport) => {
       introspection_endpoint_auth_methods_supported: ['Bearer'],
       code_challenge_methods_supported: ['S256'],
       client_id_metadata_document_supported: true,
+      latchkey_refresh_rotation: true,
       service_documentation: 'https://developers.home-assistant.io/docs/auth_api',
       issuer: url,
     })

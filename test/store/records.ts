@@ -51,6 +51,7 @@ export const token = (of: User, more: Partial<RefreshToken> = {}): RefreshToken 
   clientName: null,
   clientIcon: null,
   secretHash: digest(newId()),
+  rotation: null,
   salt: bytes(randomBytes(16)),
   codeHash: null,
   accessTokenSeconds: 1800,

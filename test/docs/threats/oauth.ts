@@ -2,7 +2,6 @@
 import { held, later, none, type Row } from './row.ts'
 
 const CLIENTS = 'with registered clients.'
-const ROTATION = 'with rotating refresh tokens.'
 
 export const oauth: readonly Row[] = [
   held(
@@ -51,7 +50,11 @@ export const oauth: readonly Row[] = [
   held('C16', 'Cached answers', '`no-store` wherever there is a secret or a person.'),
   held('C17', 'A refresh token of another client', 'Refused and unharmed.'),
   held('C18', 'Scopes that widen', 'There are none: rights are the user’s at the moment of use.'),
-  later('C19', 'Refreshes at once', 'One generation for all.', ROTATION),
+  held(
+    'C19',
+    'Refreshes at once',
+    'One step for one attempt, and one answer for all; clients that did not ask for rotation never get another token.',
+  ),
   held('C20', 'A revocation that was not kept', '503, never 200; on a full disk it is kept on reserved space.'),
   held(
     'C21',

@@ -2,7 +2,6 @@
 import { held, later, none, type Row } from './row.ts'
 
 const EXTERNAL = 'with tokens of external issuers.'
-const ROTATION = 'with rotating refresh tokens.'
 
 export const tokens: readonly Row[] = [
   held(
@@ -24,7 +23,7 @@ export const tokens: readonly Row[] = [
     'B7',
     'Expired or not yet valid',
     'Ten seconds of leeway at both ends; an open socket lives as long as its grant.',
-    'Later: sockets that end with their access token.',
+    'Or as its access token, where that is set.',
   ),
   held('B8', 'One kind of token for another', 'Opens nothing.'),
   held('B9', 'A token of another issuer', 'Refused, even with the same pepper.'),
@@ -54,7 +53,7 @@ export const tokens: readonly Row[] = [
     'A clock that jumps',
     'Nothing is removed by a clock that has not stood ten minutes; deadlines do not move.',
   ),
-  later('B19', 'Rotation within one second', 'Generations are counted.', ROTATION),
+  held('B19', 'Rotation within one second', 'Generations are counted, never seconds.'),
   held(
     'B20',
     'Introspection that tells too much',
@@ -73,13 +72,12 @@ export const tokens: readonly Row[] = [
     'Bound to path, query, grant and time; for reading alone; they die with the grant and survive a restart.',
   ),
   held('B25', 'A stolen database', 'Mints no token without the pepper.'),
-  later(
-    'B26',
-    'A stolen access token becomes a refresh token',
-    'No event and no other socket ever carries one.',
-    ROTATION,
+  held('B26', 'A stolen access token becomes a refresh token', 'No event and no other socket ever carries one.'),
+  held(
+    'B27',
+    'A thief who refreshes first',
+    'A retry is known by its attempt; whoever shows an older token without it ends the session.',
   ),
-  later('B27', 'A thief who refreshes first', 'Reuse ends the family.', ROTATION),
   later('B28', 'Floods of unknown key ids', 'One fetch in thirty seconds.', EXTERNAL),
   later('B29', 'Key sets out of reach', 'Known tokens go on, first-seen ones are told to wait.', EXTERNAL),
   later('B30', 'Keys that are withdrawn', 'Their tokens and sockets end.', EXTERNAL),
