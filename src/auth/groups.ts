@@ -1,7 +1,17 @@
-/** The built-in groups. */
-import type { GroupId } from '../store/model.ts'
+/** The built-in groups, with Home Assistant's names and policies. */
+import type { BuiltInGroupId, Group } from '../store/model.ts'
 
-const groupIds: ReadonlySet<string> = new Set<GroupId>(['system-admin', 'system-users', 'system-read-only'])
+const builtIn = (id: BuiltInGroupId, name: string, policy: Group['policy'], position: number): Group => ({
+  id,
+  name,
+  policy,
+  version: 0,
+  position,
+})
 
-/** True if every id is one of an existing group. */
-export const areGroups = (ids: readonly string[]): ids is readonly GroupId[] => ids.every((id) => groupIds.has(id))
+/** They come before all others. */
+export const builtInGroups: readonly Group[] = [
+  builtIn('system-admin', 'Administrators', { entities: true }, -2),
+  builtIn('system-users', 'Users', { entities: true }, -1),
+  builtIn('system-read-only', 'Read Only', { entities: { all: { read: true } } }, 0),
+]

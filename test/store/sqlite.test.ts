@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { openDatabase } from '../database.ts'
-import { storeContract } from './contract.ts'
+import { type Driver, storeContract } from './contract.ts'
+import { groupContract } from './group-contract.ts'
 
-storeContract('SQLite', () => {
+const create = (): Driver => {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-store-'))
   const file = join(folder, 'latchkey.db')
   return {
@@ -20,4 +21,7 @@ storeContract('SQLite', () => {
     },
     remove: async () => rmSync(folder, { recursive: true }),
   }
-})
+}
+
+storeContract('SQLite', create)
+groupContract('SQLite', create)
