@@ -31,7 +31,7 @@ export interface PolicyOptions {
   /** Categories besides `entities`: each `true`, or a map of object ids. */
   readonly categories: readonly string[]
   /** Finds an entity's device and area. */
-  readonly locate?: (entityId: string) => Location | undefined
+  readonly locate?: ((entityId: string) => Location | undefined) | undefined
 }
 
 /** What somebody may do. */

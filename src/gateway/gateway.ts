@@ -7,6 +7,8 @@ import { createMayRedirect } from '../auth/clients.ts'
 import type { PasswordHasher } from '../auth/hashing.ts'
 import { createLogin } from '../auth/login.ts'
 import { createOwner } from '../auth/owner.ts'
+import { PermissionCache } from '../auth/permissions.ts'
+import type { PolicyOptions } from '../auth/policy.ts'
 import { localProvider } from '../auth/providers/local.ts'
 import type { Keys } from '../auth/secrets.ts'
 import { createSignedPaths } from '../auth/signed-paths.ts'
@@ -65,6 +67,8 @@ export interface GatewayOptions {
   readonly strictOrigins: boolean
   /** May pages of client ids be fetched from addresses that are not public? */
   readonly fetchPrivate: boolean
+  /** What policies may name besides entities. */
+  readonly policyCategories: readonly string[]
   /** Tests: parse every answer against its declaration. */
   readonly strict: boolean
 }
@@ -80,6 +84,8 @@ export interface GatewayParts {
   readonly pages: Pages
   /** The origin under which clients reach this server. */
   readonly base: () => string
+  /** Finds an entity's device and area, for policies that name these. */
+  readonly locate?: PolicyOptions['locate']
   /** Bans from before a restart. */
   readonly banned: readonly Ban[]
   /** True if every step of the set-up was done when this process started: its routes are then gone (Home Assistant's rule). */
@@ -109,7 +115,11 @@ const SOCKET_PATH = '/api/websocket'
 export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gateway => {
   const { store, feed, keys, hasher, clock, log } = parts
   const tokens = createTokens(store, keys, clock, options)
-  const verifier = new Verifier(store.tokens, feed, keys, clock)
+  const policy: PolicyOptions = { categories: options.policyCategories, locate: parts.locate }
+  const permissions = new PermissionCache(policy, (group, why) =>
+    log.warn({ group, why }, 'a policy is not valid: what is wrong in it allows nothing'),
+  )
+  const verifier = new Verifier(store.tokens, feed, keys, clock, permissions)
   const hub = new Hub(verifier, feed)
   const bus = new Bus(feed)
   const signedPaths = createSignedPaths(verifier, keys, clock)

@@ -80,7 +80,7 @@ beforeEach(() => {
   feed = new ChangeFeed({ seq: 0, mark: '00' })
   source = new Source(feed)
   clock = new MovableClock()
-  verifier = new Verifier(source, feed, keys, clock, 100)
+  verifier = new Verifier(source, feed, keys, clock, undefined, 100)
 })
 
 const change = (kind: string, subject: string): void =>
@@ -241,7 +241,7 @@ test('a grant that does not exist is asked for once in five seconds, and again a
 })
 
 test('what is not in memory any more is read again, and its tokens with it', async () => {
-  verifier = new Verifier(source, feed, keys, clock, 2)
+  verifier = new Verifier(source, feed, keys, clock, undefined, 2)
   const grants = [stand(newGrant()), stand(newGrant()), stand(newGrant())]
   for (const grant of grants) await verifier.verify(tokenOf(grant))
   expect(verifier.known(tokenOf(grants[0]!))).toBe(undefined)
