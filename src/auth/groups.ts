@@ -1,9 +1,9 @@
 /** The built-in groups, with Home Assistant's names and policies. */
-import type { BuiltInGroupId, Group } from '../store/model.ts'
+import { BUILT_IN_GROUP_NAMES, type BuiltInGroupId, type Group } from '../store/model.ts'
 
-const builtIn = (id: BuiltInGroupId, name: string, policy: Group['policy'], position: number): Group => ({
+const builtIn = (id: BuiltInGroupId, policy: Group['policy'], position: number): Group => ({
   id,
-  name,
+  name: BUILT_IN_GROUP_NAMES[id],
   policy,
   version: 0,
   position,
@@ -11,7 +11,7 @@ const builtIn = (id: BuiltInGroupId, name: string, policy: Group['policy'], posi
 
 /** They come before all others. */
 export const builtInGroups: readonly Group[] = [
-  builtIn('system-admin', 'Administrators', { entities: true }, -2),
-  builtIn('system-users', 'Users', { entities: true }, -1),
-  builtIn('system-read-only', 'Read Only', { entities: { all: { read: true } } }, 0),
+  builtIn('system-admin', { entities: true }, -2),
+  builtIn('system-users', { entities: true }, -1),
+  builtIn('system-read-only', { entities: { all: { read: true } } }, 0),
 ]

@@ -30,6 +30,7 @@ import { Connection, type ConnectionOptions, type Shared } from './connection.ts
 import { Deadlines } from './deadlines.ts'
 import { createDispatch } from './dispatch.ts'
 import { Doorway, type DoorwayLimits } from './doorway.ts'
+import { groupHandlers } from './groups.ts'
 import { healthRoutes } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { banned, createRouter, early, json, message } from './http.ts'
@@ -174,6 +175,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
         ...profileHandlers(store.users, store.passwords, hasher, tokens, signedPaths, bans),
         ...banHandlers(bans, store.bans),
         ...adminHandlers(store.users, store.passwords, hasher),
+        ...groupHandlers(store.groups, policy),
       },
       log,
       strict: options.strict,

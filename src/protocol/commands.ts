@@ -3,11 +3,12 @@ import { type AdminCommands, admin } from './admin.ts'
 import { type BanCommands, bans } from './bans.ts'
 import type { Command } from './command.ts'
 import { type ConnectionCommands, connection } from './connection.ts'
+import { type GroupCommands, groups } from './groups.ts'
 import { type ProfileCommands, profile } from './profile.ts'
 
-export type AllCommands = ConnectionCommands & ProfileCommands & AdminCommands & BanCommands
+export type AllCommands = ConnectionCommands & ProfileCommands & AdminCommands & GroupCommands & BanCommands
 
 /** A Map and not an object, so that `constructor` is an unknown command like any other. */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>(
-  Object.entries({ ...connection, ...profile, ...admin, ...bans }),
+  Object.entries({ ...connection, ...profile, ...admin, ...groups, ...bans }),
 )

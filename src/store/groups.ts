@@ -1,7 +1,14 @@
 /** Groups with policies of their own, in SQL. The built-in ones are not kept. */
 import type { Executor, Log } from './executor.ts'
 import type { Db } from './log.ts'
-import { BUILT_IN_GROUP_IDS, type Group, type GroupId, type GroupPolicy, type UserId } from './model.ts'
+import {
+  BUILT_IN_GROUP_IDS,
+  BUILT_IN_GROUP_NAMES,
+  type Group,
+  type GroupId,
+  type GroupPolicy,
+  type UserId,
+} from './model.ts'
 import { fromGroup, toGroup, toUser } from './schema.ts'
 import type { Groups } from './store.ts'
 
@@ -16,6 +23,11 @@ const nameKey = (name: string): string =>
     .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
     .trim()
     .toLowerCase()
+
+/** No group is called as a built-in one is, nor as its id. */
+const reserved: ReadonlySet<string> = new Set(
+  [...BUILT_IN_GROUP_IDS, ...Object.values(BUILT_IN_GROUP_NAMES)].map(nameKey),
+)
 
 /** True if every id is that of a group; asked in the transaction that writes them down. */
 export const groupsExist = async (db: Db, ids: readonly string[]): Promise<boolean> => {
@@ -38,6 +50,7 @@ const members = async (db: Db, id: GroupId) =>
   db.selectFrom('auth_user').selectAll().where('groups', 'like', `%"${id}"%`).orderBy('position').execute()
 
 const isTaken = async (db: Db, key: string, by: GroupId): Promise<boolean> =>
+  reserved.has(key) ||
   (await db
     .selectFrom('auth_group')
     .select('id')

@@ -18,6 +18,13 @@ export type Digest = Uint8Array & { readonly [brand]?: 'Digest' }
 /** The three built-in groups, with Home Assistant's ids. They are not kept. */
 export const BUILT_IN_GROUP_IDS = ['system-admin', 'system-users', 'system-read-only'] as const
 export type BuiltInGroupId = (typeof BUILT_IN_GROUP_IDS)[number]
+
+export const BUILT_IN_GROUP_NAMES: Readonly<Record<BuiltInGroupId, string>> = {
+  'system-admin': 'Administrators',
+  'system-users': 'Users',
+  'system-read-only': 'Read Only',
+}
+
 /** A built-in group's, or 32 lowercase hex digits. */
 export type GroupId = BuiltInGroupId | Branded<'GroupId'>
 

@@ -88,7 +88,9 @@ export const groupContract = (name: string, create: () => Driver): void => {
       for (const other of ['a/b', 'a b', 'á', 'aa']) await group(other)
       expect((await store.groups.list(0, 100)).map(({ name }) => name)).toEqual(['a', 'a/b', 'a b', 'á', 'aa'])
       const second = await group('b')
-      expect(await store.groups.update(second.id, 1, { name: ' A' })).toBe('name_taken')
+      for (const name of [' A', 'users', 'READ\u00a0only', 'System-Admin']) {
+        expect(await store.groups.update(second.id, 1, { name })).toBe('name_taken')
+      }
       // Its own name is free to it.
       expect(await store.groups.update(first.id, 1, { name: 'A' })).toMatchObject({ name: 'A', version: 2 })
     })
