@@ -4,6 +4,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { autoConcurrency, PasswordHasher } from './auth/hashing.ts'
+import type { Location } from './auth/policy.ts'
 import { deriveKeys, type Keys } from './auth/secrets.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/settings.ts'
@@ -27,6 +28,8 @@ import { wsTransport } from './transport/ws.ts'
 
 export interface StartOptions {
   readonly clock?: Clock
+  /** Finds an entity's device and area, for policies that name these. */
+  readonly locate?: (entityId: string) => Location | undefined
   /** Tests: parse every answer against its declaration. */
   readonly strict?: boolean
   /** Also count what the process itself uses; for one gateway in a process. */
@@ -164,6 +167,7 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
         log,
         registry,
         pages: loadPages(),
+        locate: options.locate,
         base: () => base,
         banned: await store.bans.list(clock.now()),
         onboarded: await isOnboarded(store),

@@ -54,5 +54,6 @@ export const gatewayOptions = (
     forMs: config['security.bans.for'],
   },
   fetchPrivate: config['clients.fetch_private'],
+  policyCategories: config['policy.categories'],
   strict,
 })

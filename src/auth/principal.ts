@@ -1,5 +1,7 @@
 /** Who is asking: what a verified access token stands for. */
 import type { Grant, GrantId, GroupId, TokenType, UserId } from '../store/model.ts'
+import { isAdmin } from './permissions.ts'
+import type { Permissions } from './policy.ts'
 
 export interface Principal {
   readonly grantId: GrantId
@@ -9,13 +11,15 @@ export interface Principal {
   /** What the provider of this session's credential knows the user as; null for a session without one. */
   readonly username: string | null
   readonly groups: readonly GroupId[]
+  /** Shared by all who are in the same groups. */
+  readonly permissions: Permissions
   readonly isOwner: boolean
   readonly isAdmin: boolean
   readonly localOnly: boolean
 }
 
 /** The principal of a grant; null if its user may not act at all. */
-export const principalOf = ({ token, user, credential }: Grant): Principal | null =>
+export const principalOf = ({ token, user, credential }: Grant, permissions: Permissions): Principal | null =>
   user.isActive
     ? {
         grantId: token.id,
@@ -24,8 +28,9 @@ export const principalOf = ({ token, user, credential }: Grant): Principal | nul
         name: user.name,
         username: credential?.subject ?? null,
         groups: user.groups,
+        permissions,
         isOwner: user.isOwner,
-        isAdmin: user.isOwner || user.groups.includes('system-admin'),
+        isAdmin: isAdmin(user),
         localOnly: user.localOnly,
       }
     : null

@@ -5,9 +5,10 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { ChangeFeed, ChangeListener } from '../store/changes.ts'
-import type { Change, Grant, GrantId, UserId } from '../store/model.ts'
+import type { Change, Grant, GrantId, GroupId, GroupPolicy, UserId } from '../store/model.ts'
 import { StoreUnavailable, type Tokens } from '../store/store.ts'
 import { type Claims, inTime, readClaims, SIGNATURE_LENGTH, verifySignature } from './jwt.ts'
+import { PermissionCache } from './permissions.ts'
 import { type Principal, principalOf } from './principal.ts'
 import { digest, type Keys } from './secrets.ts'
 
@@ -56,6 +57,7 @@ export class Verifier implements ChangeListener {
   readonly #feed: ChangeFeed
   readonly #keys: Pick<Keys, 'accessKey'>
   readonly #clock: Clock
+  readonly #permissions: PermissionCache
   readonly #entries: LRUCache<GrantId, Entry>
   readonly #known: LRUCache<string, Known>
   readonly #absent: LRUCache<GrantId, true>
@@ -71,12 +73,14 @@ export class Verifier implements ChangeListener {
     feed: ChangeFeed,
     keys: Pick<Keys, 'accessKey'>,
     clock: Clock,
+    permissions: PermissionCache = new PermissionCache({ categories: [] }),
     capacity: number = CAPACITY,
   ) {
     this.#tokens = tokens
     this.#feed = feed
     this.#keys = keys
     this.#clock = clock
+    this.#permissions = permissions
     this.#entries = new LRUCache({ max: capacity, dispose: (entry) => this.#bury(entry) })
     this.#known = new LRUCache({ max: capacity })
     this.#absent = new LRUCache({
@@ -142,6 +146,10 @@ export class Verifier implements ChangeListener {
         return
       case 'grant_revoked':
         this.#entries.delete(change.subject as GrantId)
+        return
+      case 'group_changed':
+        // The log names the group's users as well, where they have changed by it.
+        this.#permissions.drop(change.subject as GroupId)
         return
       case 'user_changed':
       case 'user_removed':
@@ -210,9 +218,9 @@ export class Verifier implements ChangeListener {
   async #load(batch: ReadonlyMap<GrantId, readonly Waiter[]>): Promise<void> {
     const waiters = [...batch.values()].flat()
     try {
-      await this.#readAtHead([...batch.keys()], (found) => {
+      await this.#readAtHead([...batch.keys()], (found, policies) => {
         for (const [id, waiting] of batch) {
-          const entry = this.#remember(id, found.get(id))
+          const entry = this.#remember(id, found.get(id), policies)
           for (const { resolve } of waiting) resolve(entry)
         }
       })
@@ -227,19 +235,22 @@ export class Verifier implements ChangeListener {
    * An answer counts only where its snapshot is this process's own place in the log. `use` is called in the turn of that
    * check: from there on every change finds what was made of the answer.
    */
-  async #readAtHead(ids: readonly GrantId[], use: (found: ReadonlyMap<GrantId, Grant>) => void): Promise<void> {
+  async #readAtHead(
+    ids: readonly GrantId[],
+    use: (found: ReadonlyMap<GrantId, Grant>, policies: ReadonlyMap<GroupId, GroupPolicy>) => void,
+  ): Promise<void> {
     for (let read = 0; read < MAX_READS; read++) {
-      const { head, grants } = await this.#tokens.grants(ids)
+      const { head, grants, policies } = await this.#tokens.grants(ids)
       const here = this.#feed.head
       if (head.seq === here.seq && head.mark === here.mark) {
-        use(new Map(grants.map((grant) => [grant.token.id, grant])))
+        use(new Map(grants.map((grant) => [grant.token.id, grant])), new Map(policies.map((one) => [one.id, one])))
         return
       }
     }
     throw new StoreUnavailable('the change log was ahead of every read')
   }
 
-  #remember(id: GrantId, grant: Grant | undefined): Entry | null {
+  #remember(id: GrantId, grant: Grant | undefined, policies: ReadonlyMap<GroupId, GroupPolicy>): Entry | null {
     if (grant === undefined) {
       this.#absent.set(id, true)
       return null
@@ -248,7 +259,7 @@ export class Verifier implements ChangeListener {
     const entry: Entry = {
       id,
       userId: user.id,
-      who: principalOf(grant),
+      who: principalOf(grant, this.#permissions.of(user, policies)),
       key: this.#keys.accessKey(id, token.salt),
       salt: token.salt,
       expireAt: token.expireAt,

@@ -66,6 +66,9 @@ const isOrigin = (text: string): boolean =>
 const isHost = (text: string): boolean =>
   /^[^/?#@\s]+$/.test(text) && URL.canParse(`http://${text}`) && new URL(`http://${text}`).host === text
 
+/** A category of policies besides `entities`. */
+const isCategory = (text: string): boolean => /^[a-z][a-z0-9_]{0,63}$/.test(text) && text !== 'entities'
+
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 const DAY = 86_400_000
@@ -97,6 +100,9 @@ export const settings = {
   'security.bans.within': duration(SECOND, DAY).prefault('10m'),
   'security.bans.for': duration(SECOND, 365 * DAY).prefault('1h'),
   'clients.fetch_private': yesOrNo,
+  'policy.categories': list(isCategory, 'names such as topics, separated by commas; entities is always one').prefault(
+    '',
+  ),
   'hashing.memory': size(8 * MIB, 1024 * MIB).prefault('19MiB'),
   'hashing.time': integer(1, 100).prefault('2'),
   'hashing.parallelism': integer(1, 16).prefault('1'),

@@ -1,10 +1,9 @@
 /** Answers to the commands about other people's accounts. */
-import { areGroups } from '../auth/groups.ts'
 import type { PasswordHasher } from '../auth/hashing.ts'
 import { LOCAL_TYPE, normalizeUsername, refuseUsername } from '../auth/providers/local.ts'
 import { newId } from '../auth/secrets.ts'
 import type { AdminCommands } from '../protocol/admin.ts'
-import type { Credential, CredentialId, User, UserId } from '../store/model.ts'
+import type { Credential, CredentialId, GroupId, User, UserId } from '../store/model.ts'
 import type { Passwords, Users } from '../store/store.ts'
 import { type Handlers, Refusal } from './dispatch.ts'
 
@@ -33,7 +32,6 @@ export const adminHandlers = (users: Users, passwords: Passwords, hasher: Passwo
   'config/auth/list': async () => (await users.list()).map(({ user, credentials }) => toWire(user, credentials)),
 
   'config/auth/create': async (_, { name, group_ids = [], local_only = false }) => {
-    if (!areGroups(group_ids)) return noSuchGroup
     const user: User = {
       id: newId<UserId>(),
       name,
@@ -41,25 +39,23 @@ export const adminHandlers = (users: Users, passwords: Passwords, hasher: Passwo
       isActive: true,
       localOnly: local_only,
       systemGenerated: false,
-      groups: group_ids,
+      groups: group_ids as GroupId[],
     }
-    await users.create(user)
-    return { user: toWire(user, []) }
+    return (await users.create(user)) === 'created' ? { user: toWire(user, []) } : noSuchGroup
   },
 
   'config/auth/update': async (_, { user_id, name, is_active, group_ids, local_only }) => {
-    if (group_ids !== undefined && !areGroups(group_ids)) {
-      return (await users.byId(user_id as UserId)) === null ? userNotFound : noSuchGroup
-    }
     const outcome = await users.update(user_id as UserId, {
       ...(name === undefined ? {} : { name }),
       ...(is_active === undefined ? {} : { isActive: is_active }),
-      ...(group_ids === undefined ? {} : { groups: group_ids }),
+      ...(group_ids === undefined ? {} : { groups: group_ids as GroupId[] }),
       ...(local_only === undefined ? {} : { localOnly: local_only }),
     })
     switch (outcome) {
       case 'not_found':
         return userNotFound
+      case 'no_such_group':
+        return noSuchGroup
       case 'system_generated':
         return new Refusal('cannot_modify_system_generated')
       case 'owner':

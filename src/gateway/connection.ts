@@ -164,6 +164,8 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       return
     }
     this.#who = who
+    // Before anything that waited goes on: what they may hear no more ends here.
+    this.#subscriptions.endWhere((needs) => !mayUse(who, needs))
     this.#resume('open')
   }
 
@@ -214,21 +216,21 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     return this.#expiry?.listen(hear) ?? (() => undefined)
   }
 
-  subscribe(stop: () => void): void {
+  subscribe(needs: Needs, stop: () => void): void {
     // The socket may have ended since the command came: what was begun for it is ended at once.
     if (this.#phase === 'ending' || this.#phase === 'closed') stop()
-    else this.#subscriptions.add(this.lastId, stop)
+    else this.#subscriptions.add(this.lastId, needs, stop)
   }
 
   unsubscribe(id: number): boolean {
     return this.#subscriptions.end(id)
   }
 
-  deliver(id: number, needs: Needs, text: string): void {
+  deliver(id: number, text: string): void {
     if (this.#phase === 'held') {
       // Whether it may be heard is known when the rights have been read.
-      if (!this.#subscriptions.hold(() => this.deliver(id, needs, text))) this.end('overloaded')
-    } else if (this.#subscriptions.has(id) && mayUse(this.who, needs)) {
+      if (!this.#subscriptions.hold(() => this.deliver(id, text))) this.end('overloaded')
+    } else if (this.#subscriptions.has(id)) {
       this.reply(event(id, text))
     }
   }
@@ -309,6 +311,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     this.#shared.hub.remove(this)
     this.#who = who
     this.#shared.hub.add(this)
+    this.#subscriptions.endWhere((needs) => !mayUse(who, needs))
     this.#expiry?.arm(token)
     return 'renewed'
   }

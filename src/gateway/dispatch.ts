@@ -71,12 +71,12 @@ export interface Context extends AnyContext {
   readonly lastId: number
   /** Called by `supported_features`. */
   setFeatures(features: Readonly<Record<string, number | boolean>>): void
-  /** Keeps a subscription under this command's id; `stop` is called when it or the socket ends. */
-  subscribe(stop: () => void): void
+  /** Keeps a subscription under this command's id; `stop` is called when it or the socket ends, or who hears it may not any more. */
+  subscribe(needs: Needs, stop: () => void): void
   /** False: this socket has no such subscription. */
   unsubscribe(id: number): boolean
-  /** Sends an event to a subscription, if the socket may still hear it at that moment. */
-  deliver(id: number, needs: Needs, text: string): void
+  /** Sends an event to a subscription, if there still is one. */
+  deliver(id: number, text: string): void
 }
 
 export const mayUse = (who: Principal | null, needs: Needs): boolean => {

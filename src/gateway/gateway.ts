@@ -8,6 +8,8 @@ import type { PasswordHasher } from '../auth/hashing.ts'
 import { createLogin } from '../auth/login.ts'
 import { createOwner } from '../auth/owner.ts'
 import { createPasswordCheck } from '../auth/password-check.ts'
+import { PermissionCache } from '../auth/permissions.ts'
+import type { PolicyOptions } from '../auth/policy.ts'
 import { localProvider } from '../auth/providers/local.ts'
 import { type Keys, newId } from '../auth/secrets.ts'
 import { createSignedPaths } from '../auth/signed-paths.ts'
@@ -30,6 +32,7 @@ import { Deadlines } from './deadlines.ts'
 import { createDispatch } from './dispatch.ts'
 import { Doorway, type DoorwayLimits } from './doorway.ts'
 import type { ExpiryOptions } from './expiry.ts'
+import { groupHandlers } from './groups.ts'
 import { healthRoutes } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { banned, commonHeaders, createRouter, json, message } from './http.ts'
@@ -78,6 +81,8 @@ export interface GatewayOptions {
   readonly strictOrigins: boolean
   /** May pages of client ids be fetched from addresses that are not public? */
   readonly fetchPrivate: boolean
+  /** What policies may name besides entities. */
+  readonly policyCategories: readonly string[]
   /** Tests: parse every answer against its declaration. */
   readonly strict: boolean
 }
@@ -93,6 +98,8 @@ export interface GatewayParts {
   readonly pages: Pages
   /** The origin under which clients reach this server. */
   readonly base: () => string
+  /** Finds an entity's device and area, for policies that name these. */
+  readonly locate?: PolicyOptions['locate']
   /** Bans from before a restart. */
   readonly banned: readonly Ban[]
   /** True if every step of the set-up was done when this process started: its routes are then gone (Home Assistant's rule). */
@@ -121,7 +128,11 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
   const tokens = createTokens(store, keys, clock, options, ({ token }, generation) =>
     sessionEvents.rotated(token.id, generation),
   )
-  const verifier = new Verifier(store.tokens, feed, keys, clock)
+  const policy: PolicyOptions = { categories: options.policyCategories, locate: parts.locate }
+  const permissions = new PermissionCache(policy, (group, why) =>
+    log.warn({ group, why }, 'a policy is not valid: what is wrong in it allows nothing'),
+  )
+  const verifier = new Verifier(store.tokens, feed, keys, clock, permissions)
   const hub = new Hub(verifier, feed)
   const bus = new Bus(feed)
   const sessionEvents = new SessionEvents(feed)
@@ -188,6 +199,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
         ...sessionsHandlers({ tokens, hub, events: sessionEvents, clock, node: newId() }),
         ...banHandlers(bans, store.bans),
         ...adminHandlers(store.users, store.passwords, hasher),
+        ...groupHandlers(store.groups, policy),
       },
       log,
       strict: options.strict,

@@ -22,7 +22,10 @@ export const connectionHandlers = (bus: Bus): Handlers<ConnectionCommands> => ({
     const needs = event_type !== undefined && OPEN_EVENTS.has(event_type) ? 'user' : 'admin'
     if (!mayUse(context.who, needs)) return new Refusal('unauthorized')
     const id = context.lastId
-    context.subscribe(bus.listen(event_type ?? null, (text) => context.deliver(id, needs, text)))
+    context.subscribe(
+      needs,
+      bus.listen(event_type ?? null, (text) => context.deliver(id, text)),
+    )
     return null
   },
   unsubscribe_events: (context, { subscription }) =>
@@ -58,6 +61,10 @@ export const profileHandlers = (
     })),
     mfa_modules: [],
   }),
+
+  'auth/permissions': ({ who }) => ({ ...who.permissions.policy }),
+
+  'auth/check': ({ who }, { category, object, key }) => who.permissions.check(category, object, key),
 
   'auth/refresh_tokens': async ({ who }) => {
     const sessions = await tokens.list(who.userId)

@@ -76,13 +76,13 @@ export const sessionsHandlers = ({ tokens, hub, events, clock, node }: SessionsP
 
     'auth/subscribe': async (context) => {
       const id = context.lastId
-      const hear = (text: string): void => context.deliver(id, 'user', text)
+      const hear = (text: string): void => context.deliver(id, text)
       const stops = [
         events.ofUser(context.who.userId, hear),
         events.ofRotation(() => context.who.grantId, hear),
         context.onExpiring(hear),
       ]
-      context.subscribe(() => {
+      context.subscribe('user', () => {
         for (const stop of stops) stop()
       })
       return { generation: await tokens.generation(context.who.grantId) }
@@ -122,7 +122,10 @@ export const sessionsHandlers = ({ tokens, hub, events, clock, node }: SessionsP
 
     'config/auth/subscribe': (context) => {
       const id = context.lastId
-      context.subscribe(events.ofAll((text) => context.deliver(id, 'admin', text)))
+      context.subscribe(
+        'admin',
+        events.ofAll((text) => context.deliver(id, text)),
+      )
       return null
     },
   }

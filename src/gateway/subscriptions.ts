@@ -1,31 +1,38 @@
 /** What a socket has subscribed to, and the events that wait while its rights are being read again. */
 
+import type { Needs } from '../protocol/command.ts'
+
 /** Events that may wait on one socket. */
 const MAX_HELD = 1024
 
 export class Subscriptions {
-  readonly #stops = new Map<number, () => void>()
+  readonly #kept = new Map<number, { readonly needs: Needs; readonly stop: () => void }>()
   #held: (() => void)[] = []
 
   has(id: number): boolean {
-    return this.#stops.has(id)
+    return this.#kept.has(id)
   }
 
   /** Keeps a subscription under its command's id. */
-  add(id: number, stop: () => void): void {
-    this.#stops.set(id, stop)
+  add(id: number, needs: Needs, stop: () => void): void {
+    this.#kept.set(id, { needs, stop })
   }
 
   /** False: there was none. */
   end(id: number): boolean {
-    this.#stops.get(id)?.()
-    return this.#stops.delete(id)
+    this.#kept.get(id)?.stop()
+    return this.#kept.delete(id)
+  }
+
+  /** Ends those whose need is of this kind. */
+  endWhere(ends: (needs: Needs) => boolean): void {
+    for (const [id, { needs }] of [...this.#kept]) if (ends(needs)) this.end(id)
   }
 
   endAll(): void {
     this.#held = []
-    for (const stop of this.#stops.values()) stop()
-    this.#stops.clear()
+    for (const { stop } of this.#kept.values()) stop()
+    this.#kept.clear()
   }
 
   /** Keeps an event until `release`. False: too many wait. */

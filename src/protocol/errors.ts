@@ -19,6 +19,8 @@ export const errors = {
   cannot_delete_owner: 'Unable to delete the owner.',
   cannot_deactivate_owner: 'Unable to deactivate owner.',
   cannot_modify_system_generated: 'Unable to update system generated users.',
+  cannot_modify_system_group: 'Unable to change system groups.',
+  already_exists: 'The name is taken.',
   system_generated: 'Cannot add credentials to a system generated user.',
   credentials_not_found: 'Credentials not found',
   invalid_current_password: 'Invalid current password',

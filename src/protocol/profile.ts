@@ -20,6 +20,22 @@ export const profile = {
     errors: [],
   }),
 
+  'auth/permissions': command({
+    doc: 'Tell what the user of this socket may do: the policies of all their groups in one.',
+    needs: 'user',
+    input: {},
+    result: z.record(z.string(), z.unknown()),
+    errors: [],
+  }),
+
+  'auth/check': command({
+    doc: 'Ask whether the user of this socket may do something to an object: `read`, `control` or `edit` it.',
+    needs: 'user',
+    input: { category: z.string().max(64), object: z.string().max(1024), key: z.string().max(64) },
+    result: z.boolean(),
+    errors: [],
+  }),
+
   'auth/refresh_tokens': command({
     doc: "List one's own refresh tokens, the session of this socket marked as current.",
     needs: 'user',

@@ -150,4 +150,18 @@ export const migrations = ({ bytes, bigint }: Types): Record<string, Migration> 
       await db.schema.alterTable('auth_grant').addColumn('answered_at', bigint).execute()
     },
   },
+  '0005_groups': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .createTable('auth_group')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('name', 'text', (c) => c.notNull())
+        // The form by which names are told apart.
+        .addColumn('name_key', 'text', (c) => c.notNull().unique())
+        .addColumn('policy', 'text', (c) => c.notNull())
+        .addColumn('version', 'integer', (c) => c.notNull())
+        .addColumn('position', bigint, (c) => c.notNull().unique())
+        .execute()
+    },
+  },
 })

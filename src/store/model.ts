@@ -15,8 +15,38 @@ export type FlowId = Branded<'FlowId'>
 /** SHA-256 of a secret: what is kept of codes and refresh tokens. */
 export type Digest = Uint8Array & { readonly [brand]?: 'Digest' }
 
-/** The three built-in groups, with Home Assistant's ids. */
-export type GroupId = 'system-admin' | 'system-users' | 'system-read-only'
+/** The three built-in groups, with Home Assistant's ids. They are not kept. */
+export const BUILT_IN_GROUP_IDS = ['system-admin', 'system-users', 'system-read-only'] as const
+export type BuiltInGroupId = (typeof BUILT_IN_GROUP_IDS)[number]
+
+export const BUILT_IN_GROUP_NAMES: Readonly<Record<BuiltInGroupId, string>> = {
+  'system-admin': 'Administrators',
+  'system-users': 'Users',
+  'system-read-only': 'Read Only',
+}
+
+/** A built-in group's, or 32 lowercase hex digits. */
+export type GroupId = BuiltInGroupId | Branded<'GroupId'>
+
+/** What a group allows, by category: a JSON object. */
+export type Policy = Readonly<Record<string, unknown>>
+
+export interface Group {
+  readonly id: GroupId
+  readonly name: string
+  readonly policy: Policy
+  /** Rises with each change. */
+  readonly version: number
+  /** Rises with each group that is made: lists are in that order. */
+  readonly position: number
+}
+
+/** A group's policy as text: whoever compiles it parses it, once for all who are in the group. */
+export interface GroupPolicy {
+  readonly id: GroupId
+  readonly version: number
+  readonly text: string
+}
 
 export interface User {
   readonly id: UserId
@@ -126,11 +156,17 @@ export interface Ban {
 }
 
 /** The kinds of change that the log holds. A reader that meets another kind takes everything as changed. */
-export type ChangeKind = 'user_added' | 'user_changed' | 'user_removed' | 'grant_added' | 'grant_revoked'
+export type ChangeKind =
+  | 'user_added'
+  | 'user_changed'
+  | 'user_removed'
+  | 'grant_added'
+  | 'grant_revoked'
+  | 'group_changed'
 
 export interface NewChange {
   readonly kind: ChangeKind
-  /** The id of the user or grant. */
+  /** The id of the user, grant or group. */
   readonly subject: string
   /** What a reader needs beside the subject, as `user` for a grant. No secrets. */
   readonly data: Readonly<Record<string, string>>

@@ -1,5 +1,17 @@
 /** The tables as Kysely sees them, and rows turned into the model's data. */
-import type { AuthCode, Change, Credential, Digest, Flow, GroupId, Purpose, RefreshToken, User } from './model.ts'
+import type {
+  AuthCode,
+  Change,
+  Credential,
+  Digest,
+  Flow,
+  Group,
+  GroupId,
+  Policy,
+  Purpose,
+  RefreshToken,
+  User,
+} from './model.ts'
 
 export interface Tables {
   auth_head: { one: number; log_id: string; pepper_check: Uint8Array; seq: number }
@@ -14,6 +26,7 @@ export interface Tables {
     groups: string
     position: number
   }
+  auth_group: { id: string; name: string; name_key: string; policy: string; version: number; position: number }
   auth_credential: { id: string; user_id: string; provider_type: string; provider_id: string; subject: string }
   auth_password: { username: string; hash: string }
   auth_grant: {
@@ -84,6 +97,19 @@ export const fromUser = (user: User): Omit<Tables['auth_user'], 'position'> => (
   local_only: Number(user.localOnly),
   system_generated: Number(user.systemGenerated),
   groups: JSON.stringify(user.groups),
+})
+
+export const toGroup = (row: Tables['auth_group']): Group => ({
+  id: row.id as GroupId,
+  name: row.name,
+  policy: JSON.parse(row.policy) as Policy,
+  version: row.version,
+  position: row.position,
+})
+
+export const fromGroup = ({ policy, ...group }: Group): Omit<Tables['auth_group'], 'name_key'> => ({
+  ...group,
+  policy: JSON.stringify(policy),
 })
 
 export const toCredential = (row: Tables['auth_credential']): Credential => ({

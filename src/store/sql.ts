@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts'
 import { banStore } from './bans.ts'
 import type { Executor } from './executor.ts'
+import { groupStore } from './groups.ts'
 import { readChanges } from './log.ts'
 import { codeStore, flowStore, onboardingStore, placeStore } from './logins.ts'
 import { passwordStore } from './passwords.ts'
@@ -19,6 +20,7 @@ export const sqlStore = (name: string, executor: Executor, clock: Clock): Store 
   return {
     name,
     users: userStore(executor),
+    groups: groupStore(executor),
     passwords: passwordStore(executor),
     tokens: tokenStore(executor, touches),
     codes: codeStore(executor),

@@ -14,8 +14,11 @@ import type {
   FlowId,
   Grant,
   GrantId,
+  Group,
   GroupId,
+  GroupPolicy,
   Head,
+  Policy,
   RefreshToken,
   Rotation,
   User,
@@ -94,12 +97,32 @@ export interface Users {
   byId(id: UserId): Promise<User | null>
   /** All users with their credentials, in the order in which they were made. */
   list(): Promise<readonly { user: User; credentials: readonly Credential[] }[]>
-  create(user: User): Promise<void>
-  /** Changes a user in one step. The owner stays active, and a system user stays as it is. */
-  update(id: UserId, change: UserChange): Promise<User | 'not_found' | 'system_generated' | 'owner'>
+  /** Makes a user, whose groups must exist. */
+  create(user: User): Promise<'created' | 'no_such_group'>
+  /** Changes a user in one step; new groups must exist. The owner stays active, and a system user stays as it is. */
+  update(id: UserId, change: UserChange): Promise<User | 'not_found' | 'no_such_group' | 'system_generated' | 'owner'>
   /** Removes a user with credentials, passwords and grants. The owner stays. */
   remove(id: UserId): Promise<'removed' | 'not_found' | 'owner'>
   credentials(id: UserId): Promise<readonly Credential[]>
+}
+
+/** What is to be changed of a group; what is left out stays. */
+export interface GroupChange {
+  readonly name?: string
+  readonly policy?: Policy
+}
+
+/** Groups beside the built-in ones. Names are unique when trimmed, in NFKC and in lower case. */
+export interface Groups {
+  /** Those made after the one at this position (0: all), in the order in which they were made, at most `limit`. */
+  list(after: number, limit: number): Promise<readonly Group[]>
+  /** Unknown ids are left out. */
+  byIds(ids: readonly string[]): Promise<readonly Group[]>
+  create(group: Pick<Group, 'id' | 'name' | 'policy'>): Promise<Group | 'name_taken'>
+  /** Changes the group, if it still has the version that was read. With a policy, its users have changed too. */
+  update(id: GroupId, version: number, change: GroupChange): Promise<Group | 'not_found' | 'changed' | 'name_taken'>
+  /** Removes the group, and takes it from its users, in one step. */
+  remove(id: GroupId): Promise<{ readonly users: readonly UserId[] } | 'not_found'>
 }
 
 export interface Passwords {
@@ -127,8 +150,15 @@ export type Step =
   | { readonly kind: 'end'; readonly reason: string }
 
 export interface Tokens {
-  /** By id, with all that decides whether each is good, and the log's head of the same snapshot. Unknown ids are left out. */
-  grants(ids: readonly GrantId[]): Promise<{ readonly head: Head; readonly grants: readonly Grant[] }>
+  /**
+   * By id, with all that decides whether each is good, the policies of their users' groups that are not built in, each once,
+   * and the log's head, all of one snapshot. Unknown ids are left out.
+   */
+  grants(ids: readonly GrantId[]): Promise<{
+    readonly head: Head
+    readonly grants: readonly Grant[]
+    readonly policies: readonly GroupPolicy[]
+  }>
   bySecret(hash: Digest): Promise<Grant | null>
   /**
    * Keeps a new token. `by` is the grant that asked for it, which must still stand; the user must be active; a code that was
@@ -219,6 +249,7 @@ export interface Store {
   /** For the start line and the log. */
   readonly name: string
   readonly users: Users
+  readonly groups: Groups
   readonly passwords: Passwords
   readonly tokens: Tokens
   readonly codes: Codes

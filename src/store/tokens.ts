@@ -1,5 +1,6 @@
 /** Grants in SQL: read by batch, made, listed, ended. */
 import type { Executor, Log } from './executor.ts'
+import { readPolicies } from './groups.ts'
 import { type Db, readHead } from './log.ts'
 import type { GrantId, UserId } from './model.ts'
 import { fromToken, toCredential, toToken, toUser } from './schema.ts'
@@ -78,9 +79,17 @@ export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens 
     grants: (ids) =>
       read(async (db) => {
         const head = await readHead(db)
-        if (ids.length === 0) return { head, grants: [] }
+        if (ids.length === 0) return { head, grants: [], policies: [] }
         const rows = await db.selectFrom('auth_grant').selectAll().where('id', 'in', padded(ids)).execute()
-        return { head, grants: await grantsOf(db, rows) }
+        const grants = await grantsOf(db, rows)
+        return {
+          head,
+          grants,
+          policies: await readPolicies(
+            db,
+            grants.flatMap(({ user }) => user.groups),
+          ),
+        }
       }),
 
     bySecret: (hash) =>

@@ -1,5 +1,6 @@
 /** Users, their credentials and their passwords, in SQL. */
 import type { Executor, Log } from './executor.ts'
+import { groupsExist } from './groups.ts'
 import type { Db } from './log.ts'
 import type { User, UserId } from './model.ts'
 import { fromCode, fromCredential, fromUser, toCredential, toUser } from './schema.ts'
@@ -101,16 +102,20 @@ export const userStore = ({ read, write }: Executor): Users => ({
     }),
 
   create: async (user) => {
-    await write(async (db, log) => {
+    const { value } = await write(async (db, log) => {
+      if (!(await groupsExist(db, user.groups))) return 'no_such_group' as const
       await insertUser(db, user)
       log({ kind: 'user_added', subject: user.id, data: {} })
+      return 'created' as const
     })
+    return value
   },
 
   update: async (id, change) => {
     const { value } = await write(async (db, log) => {
       const row = await db.selectFrom('auth_user').selectAll().where('id', '=', id).executeTakeFirst()
       if (row === undefined) return 'not_found' as const
+      if (!(await groupsExist(db, change.groups ?? []))) return 'no_such_group' as const
       const user = toUser(row)
       if (user.systemGenerated) return 'system_generated' as const
       if (user.isOwner && change.isActive === false) return 'owner' as const

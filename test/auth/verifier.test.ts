@@ -7,7 +7,7 @@ import { deriveKeys, newId } from '../../src/auth/secrets.ts'
 import { Verifier } from '../../src/auth/verifier.ts'
 import { Hub, type Seat } from '../../src/gateway/hub.ts'
 import { ChangeFeed } from '../../src/store/changes.ts'
-import type { Grant, GrantId, Head, RefreshToken, User, UserId } from '../../src/store/model.ts'
+import type { Grant, GrantId, GroupId, GroupPolicy, Head, RefreshToken, User, UserId } from '../../src/store/model.ts'
 import { StoreUnavailable } from '../../src/store/store.ts'
 import { MovableClock } from '../rig.ts'
 
@@ -30,12 +30,14 @@ const newGrant = (userId = newId<UserId>()): Grant => {
 interface Answer {
   readonly head: Head
   readonly grants: readonly Grant[]
+  readonly policies: readonly GroupPolicy[]
 }
 
 /** A store whose snapshots are taken when it is asked, and given when the test says so. */
 class Source {
   /** The grants that stand. */
   readonly standing = new Map<GrantId, Grant>()
+  readonly policies = new Map<GroupId, GroupPolicy>()
   readonly asked: (readonly GrantId[])[] = []
   held = false
   readonly #feed: ChangeFeed
@@ -48,7 +50,11 @@ class Source {
 
   readonly grants = (ids: readonly GrantId[]): Promise<Answer> => {
     this.asked.push(ids)
-    const answer = { head: this.#feed.head, grants: ids.flatMap((id) => this.standing.get(id) ?? []) }
+    const answer = {
+      head: this.#feed.head,
+      grants: ids.flatMap((id) => this.standing.get(id) ?? []),
+      policies: [...this.policies.values()],
+    }
     for (const notice of this.#noticed.splice(0)) notice()
     if (!this.held) return Promise.resolve(answer)
     return new Promise((resolve) => this.#waiting.push(() => resolve(answer)))
@@ -74,7 +80,7 @@ beforeEach(() => {
   feed = new ChangeFeed({ seq: 0, mark: '00' })
   source = new Source(feed)
   clock = new MovableClock()
-  verifier = new Verifier(source, feed, keys, clock, 100)
+  verifier = new Verifier(source, feed, keys, clock, undefined, 100)
 })
 
 const change = (kind: string, subject: string): void =>
@@ -237,7 +243,7 @@ test('a grant that does not exist is asked for once in five seconds, and again a
 })
 
 test('what is not in memory any more is read again, and its tokens with it', async () => {
-  verifier = new Verifier(source, feed, keys, clock, 2)
+  verifier = new Verifier(source, feed, keys, clock, undefined, 2)
   const grants = [stand(newGrant()), stand(newGrant()), stand(newGrant())]
   for (const grant of grants) await verifier.verify(tokenOf(grant))
   expect(verifier.known(tokenOf(grants[0]!))).toBe(undefined)

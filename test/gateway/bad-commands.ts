@@ -14,6 +14,7 @@ const int: Field = { kind: 'int', good: 1 }
 const bool: Field = { kind: 'bool', good: true }
 const choice: Field = { kind: 'one of a few', good: 'commit' }
 const optional = (field: Field): Field => ({ ...field, optional: true })
+const dictionary: Field = { kind: 'a dictionary', good: {} }
 const strings: Field = { kind: 'a list', good: [] }
 
 /** The fields of each command, besides those that take a number from anything. */
@@ -90,6 +91,12 @@ export const fieldsOf: Readonly<Record<string, Readonly<Record<string, Field>>>>
   'config/auth_provider/homeassistant/delete': { username: str },
   'config/auth_provider/homeassistant/admin_change_password': { user_id: str, password: str },
   'config/auth_provider/homeassistant/admin_change_username': { user_id: str, username: str },
+  'auth/permissions': {},
+  'auth/check': { category: str, object: str, key: str },
+  'config/auth/groups/list': { limit: optional(int), after: optional({ kind: 'str', good: '1' }) },
+  'config/auth/groups/create': { name: str, policy: dictionary },
+  'config/auth/groups/update': { group_id: str, name: optional(str), policy: optional(dictionary) },
+  'config/auth/groups/delete': { group_id: str },
   'config/auth/bans/list': { limit: optional(int), after: optional(str) },
   'config/auth/bans/delete': { network: str },
 }
@@ -160,6 +167,26 @@ export const badValues: readonly BadCommand[] = [
     { type: 'config/auth/create', name: 'x', group_ids: Array(101).fill('system-users') },
     "length of value must be at most 100 for dictionary value @ data['group_ids']",
   ],
+  [{ type: 'config/auth/groups/list', limit: 0 }, "value is too small @ data['limit']"],
+  [{ type: 'config/auth/groups/list', limit: 201 }, "value is too large @ data['limit']"],
+  [{ type: 'config/auth/groups/list', after: MARKER }, "not a valid value @ data['after']"],
+  [{ type: 'config/auth/groups/create', name: '', policy: {} }, "value is too small @ data['name']"],
+  [{ type: 'config/auth/groups/create', name: 'x'.repeat(201), policy: {} }, "value is too large @ data['name']"],
+  [{ type: 'config/auth/groups/create', name: `a\n${MARKER}`, policy: {} }, "not a valid value @ data['name']"],
+  [{ type: 'config/auth/groups/create', name: ' \u200b', policy: {} }, "not a valid value @ data['name']"],
+  [
+    { type: 'config/auth/groups/create', name: 'x', policy: { [MARKER]: true } },
+    "extra keys not allowed @ data['policy']",
+  ],
+  [
+    { type: 'config/auth/groups/create', name: 'x', policy: { entities: { entity_ids: { [MARKER]: false } } } },
+    "expected true or a dictionary of read, control and edit @ data['policy']['entities']['entity_ids'][0]",
+  ],
+  [
+    { type: 'config/auth/groups/update', group_id: 'x', policy: { entities: { [MARKER]: true } } },
+    "extra keys not allowed @ data['policy']['entities']",
+  ],
+  [{ type: 'auth/check', category: 'x'.repeat(65), object: '', key: '' }, "value is too large @ data['category']"],
   [{ type: 'config/auth/bans/list', limit: 0 }, "value is too small @ data['limit']"],
   [{ type: 'config/auth/bans/list', limit: 201 }, "value is too large @ data['limit']"],
 ]

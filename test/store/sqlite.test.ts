@@ -7,8 +7,9 @@ import { systemClock } from '../../src/clock.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { openDatabase } from '../database.ts'
 import { storeContract } from './contract.ts'
+import type { Driver } from './opened.ts'
 
-storeContract('SQLite', () => {
+const create = (): Driver => {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-store-'))
   const file = join(folder, 'latchkey.db')
   return {
@@ -21,7 +22,9 @@ storeContract('SQLite', () => {
     },
     remove: async () => rmSync(folder, { recursive: true }),
   }
-})
+}
+
+storeContract('SQLite', create)
 
 test('space that could not be had is asked for again at the next sweep', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-store-'))
