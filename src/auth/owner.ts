@@ -4,6 +4,7 @@ import type { CredentialId, User, UserId } from '../store/model.ts'
 import type { Store } from '../store/store.ts'
 import { makeCode } from './codes.ts'
 import type { PasswordHasher } from './hashing.ts'
+import { isWeakPassword, WEAK_PASSWORD } from './password-rules.ts'
 import { LOCAL_TYPE, refuseUsername } from './providers/local.ts'
 import { newId } from './secrets.ts'
 
@@ -35,6 +36,7 @@ export const createOwner = async (
   if (refused !== null) return { refused }
   // Looked at before the hash too: once there is an owner, nobody makes this process compute.
   if (await store.users.any()) return 'taken'
+  if (await isWeakPassword(request.password, request.username)) return { refused: WEAK_PASSWORD }
   const user: User = {
     id: newId<UserId>(),
     name: request.name,

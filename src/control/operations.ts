@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { PasswordHasher } from '../auth/hashing.ts'
 import { createOwner } from '../auth/owner.ts'
+import { isWeakPassword, WEAK_PASSWORD } from '../auth/password-rules.ts'
 import { LOCAL_TYPE, normalizeUsername, refuseUsername } from '../auth/providers/local.ts'
 import { newId } from '../auth/secrets.ts'
 import type { TokenRules } from '../auth/tokens.ts'
@@ -179,6 +180,7 @@ export const createControl = (parts: ControlParts): Control => {
       if (refused !== null) throw new ControlRefused(refused)
       if ((await store.passwords.hash(username)) !== null)
         throw new ControlRefused(`the user name ${username} is taken`)
+      if (await isWeakPassword(password, username)) throw new ControlRefused(WEAK_PASSWORD)
       const user: User = {
         id: newId<UserId>(),
         name,
@@ -221,6 +223,9 @@ export const createControl = (parts: ControlParts): Control => {
     'user.password': async ({ user: named, password }) => {
       const { user } = await find(named)
       const receipt = await standing(user.id)
+      const local = (await store.users.credentials(user.id)).find(({ providerType }) => providerType === LOCAL_TYPE)
+      if (local !== undefined && (await isWeakPassword(password, local.subject)))
+        throw new ControlRefused(WEAK_PASSWORD)
       switch (await store.passwords.set(user.id, await hasher.hash(password), null)) {
         case 'no_credential':
           throw new ControlRefused(`${named} has no user name and password`)

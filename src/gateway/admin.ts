@@ -1,5 +1,6 @@
 /** Answers to the commands about other people's accounts. */
 import type { PasswordHasher } from '../auth/hashing.ts'
+import { isWeakPassword } from '../auth/password-rules.ts'
 import { LOCAL_TYPE, normalizeUsername, refuseUsername } from '../auth/providers/local.ts'
 import { newId } from '../auth/secrets.ts'
 import type { AdminCommands } from '../protocol/admin.ts'
@@ -7,9 +8,11 @@ import type { Credential, CredentialId, GroupId, User, UserId } from '../store/m
 import type { Passwords, Users } from '../store/store.ts'
 import { type Handlers, Refusal } from './dispatch.ts'
 
+const isLocal = ({ providerType }: Credential): boolean => providerType === LOCAL_TYPE
+
 const toWire = (user: User, credentials: readonly Credential[]) => ({
   id: user.id as string,
-  username: credentials.find(({ providerType }) => providerType === LOCAL_TYPE)?.subject ?? null,
+  username: credentials.find(isLocal)?.subject ?? null,
   name: user.name,
   is_owner: user.isOwner,
   is_active: user.isActive,
@@ -84,6 +87,12 @@ export const adminHandlers = (users: Users, passwords: Passwords, hasher: Passwo
     const refused = refuseNewUsername(username)
     if (refused !== null) return refused
     if (password === '') return Refusal.translated('password_empty')
+    if (await isWeakPassword(password, username)) {
+      // Whatever else is wrong is said instead.
+      if ((await passwords.hash(username)) !== null) return Refusal.translated('username_already_exists', { username })
+      const own = await users.credentials(user.id)
+      return Refusal.translated(own.some(isLocal) ? 'credential_already_exists' : 'password_too_weak')
+    }
     const credential: Credential = {
       id: newId<CredentialId>(),
       userId: user.id,
@@ -112,6 +121,9 @@ export const adminHandlers = (users: Users, passwords: Passwords, hasher: Passwo
     const user = await users.byId(user_id as UserId)
     if (user === null) return new Refusal('user_not_found')
     if (password === '') return Refusal.translated('password_empty')
+    const local = (await users.credentials(user.id)).find(isLocal)
+    if (local !== undefined && (await isWeakPassword(password, local.subject)))
+      return Refusal.translated('password_too_weak')
     // The owner's own session goes on: it is the one that is asking.
     const keep = user.id === who.userId ? who.grantId : null
     switch (await passwords.set(user.id, await hasher.hash(password), keep)) {
@@ -128,8 +140,7 @@ export const adminHandlers = (users: Users, passwords: Passwords, hasher: Passwo
     const user = await users.byId(user_id as UserId)
     if (user === null) return new Refusal('user_not_found')
     const credentials = await users.credentials(user.id)
-    if (!credentials.some(({ providerType }) => providerType === LOCAL_TYPE))
-      return new Refusal('credentials_not_found')
+    if (!credentials.some(isLocal)) return new Refusal('credentials_not_found')
     const refused = refuseNewUsername(username)
     if (refused !== null) return refused
     switch (await passwords.rename(user.id, username)) {

@@ -2,6 +2,7 @@
 import type { Bans } from '../auth/bans.ts'
 import type { PasswordHasher } from '../auth/hashing.ts'
 import type { PasswordCheck } from '../auth/password-check.ts'
+import { isWeakPassword } from '../auth/password-rules.ts'
 import { LOCAL_TYPE } from '../auth/providers/local.ts'
 import type { SignedPaths } from '../auth/signed-paths.ts'
 import type { TokenRules } from '../auth/tokens.ts'
@@ -124,6 +125,7 @@ export const profileHandlers = (
     })
     if (!good) return new Refusal('invalid_current_password')
     if (new_password === '') return Refusal.translated('password_empty')
+    if (await isWeakPassword(new_password, account)) return Refusal.translated('password_too_weak')
     const outcome = await passwords.set(who.userId, await hasher.hash(new_password), who.grantId)
     return outcome === 'set' ? null : new Refusal('credentials_not_found')
   },

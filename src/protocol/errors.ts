@@ -58,6 +58,7 @@ export const translations = {
   user_not_found: () => 'User not found',
   credential_already_exists: () => 'The user already has a username',
   password_empty: () => 'The password must not be empty',
+  password_too_weak: () => 'The password is too short, or one of those that are tried first',
 } as const
 
 export type TranslationKey = keyof typeof translations

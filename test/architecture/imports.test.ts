@@ -12,7 +12,7 @@ const table: Readonly<Record<string, { ours: readonly string[]; packages: readon
   transport: { ours: [], packages: ['ws', 'uWebSockets.js'], node: true },
   auth: {
     ours: ['protocol', 'store/model.ts', 'store/store.ts', 'store/changes.ts', 'clock.ts', 'log.ts'],
-    packages: ['zod', 'lru-cache', 'ipaddr.js', 'argon2', '@node-rs/argon2'],
+    packages: ['zod', 'lru-cache', 'ipaddr.js', 'argon2', '@node-rs/argon2', '@zxcvbn-ts/language-common'],
     node: true,
   },
   gateway: {

@@ -33,11 +33,10 @@ export const logins: readonly Row[] = [
   held('D13', 'Hashing as a weapon', 'A bounded queue; beyond it 503, and everything else goes on.'),
   held('D14', 'Huge passwords', 'Refused alike; never cut.'),
   held('D15', 'Weak hash parameters', 'argon2id with OWASP’s; made anew at the next login after a change.'),
-  later(
+  held(
     'D16',
     'Common passwords',
-    'Refused last, where everything else was right.',
-    'with a list of common passwords.',
+    'At least eight characters, and none of 18,000 that are tried first; judged last, and never at a login.',
   ),
   held('D17', 'A password that changes', 'Ends the other sessions.'),
   held('D18', 'Floods of logins', 'Caps by network and in all; the oldest that nobody typed into makes room.'),
