@@ -101,8 +101,8 @@ export class Connection implements Peer, Seat, Caller {
     if (this.#inFlight === 0) {
       this.#end('restarting')
     } else if (this.#phase === 'open' || this.#phase === 'held') {
-      if (this.#phase === 'held') this.#endPrivileged()
       this.#phase = 'draining'
+      this.#subscriptions.endPrivileged()
       this.#shared.deadlines.add(DRAIN_MS, () => this.#end('restarting'))
     }
   }
@@ -179,7 +179,6 @@ export class Connection implements Peer, Seat, Caller {
 
   hold(): void {
     if (this.#phase === 'open') this.#phase = 'held'
-    else if (this.#phase === 'draining') this.#endPrivileged()
   }
 
   release(who: Principal): void {
@@ -189,14 +188,8 @@ export class Connection implements Peer, Seat, Caller {
       return
     }
     this.#who = who
-    // Before anything that waited goes on: what they may hear no more ends here.
     this.#subscriptions.endWhere((needs) => !mayUse(who, needs))
     this.#resume()
-  }
-
-  /** While it drains the rights are not read again: what not everybody may hear is over. */
-  #endPrivileged(): void {
-    this.#subscriptions.endWhere((needs) => needs !== 'user')
   }
 
   // Caller
