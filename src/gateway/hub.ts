@@ -61,6 +61,8 @@ export class Hub implements ChangeListener {
     switch (change.kind) {
       case 'user_added':
       case 'grant_added':
+      // The log names the users concerned as well.
+      case 'group_changed':
         return
       case 'grant_revoked':
         this.#end(this.#byGrant.get(change.subject as GrantId), closeFor(change.data['reason']))
