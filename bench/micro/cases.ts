@@ -2,6 +2,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Bench } from './gateway.ts'
 import type { Case, Operation } from './measure.ts'
+import { policyCases } from './policies.ts'
 
 const decoder = new TextDecoder()
 
@@ -84,6 +85,7 @@ export const createCases = (bench: Bench): readonly Case[] => {
   const ping = (id: number): string => `{"id":${id},"type":"ping"}`
   let fresh: string[] = []
   return [
+    ...policyCases(),
     {
       name: 'socket: open, auth with a known token, close',
       run: authenticate(bench, () => known),

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { createCases } from './cases.ts'
 import { openBench } from './gateway.ts'
 import { measure, type Result } from './measure.ts'
+import { slowestChecks } from './policies.ts'
 
 const { values } = parseArgs({
   options: {
@@ -30,6 +31,10 @@ for (const one of createCases(bench)) {
   const result = await measure(one, Number(values.rounds), Number(values.slice))
   results.push(result)
   if (!values.json) say(row(result))
+}
+if (!values.json && 'policy: check, timed one by one'.includes(values.only)) {
+  const { p50, p99, max } = slowestChecks()
+  say(`policy: check, timed one by one: p50 ${p50.toFixed(2)} µs, p99 ${p99.toFixed(2)} µs, max ${max.toFixed(2)} µs`)
 }
 if (values.json) say(JSON.stringify(results))
 await bench.close()

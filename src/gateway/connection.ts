@@ -79,6 +79,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       this.end('restarting')
     } else if (this.#phase === 'open' || this.#phase === 'held') {
       this.#phase = 'draining'
+      this.#subscriptions.endPrivileged()
       this.#shared.deadlines.add(DRAIN_MS, () => this.end('restarting'))
     }
   }
@@ -164,7 +165,6 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       return
     }
     this.#who = who
-    // Before anything that waited goes on: what they may hear no more ends here.
     this.#subscriptions.endWhere((needs) => !mayUse(who, needs))
     this.#resume('open')
   }

@@ -77,6 +77,8 @@ export class Hub implements ChangeListener {
     switch (change.kind) {
       case 'user_added':
       case 'grant_added':
+      // The log names the users concerned as well.
+      case 'group_changed':
         return
       case 'grant_revoked':
         this.#revoke(change.subject as GrantId, closeFor(change.data['reason']))

@@ -24,9 +24,14 @@ export class Subscriptions {
     return this.#kept.delete(id)
   }
 
-  /** Ends those whose need is of this kind. */
+  /** Ends those that are not allowed any more: before anything that waited goes on. */
   endWhere(ends: (needs: Needs) => boolean): void {
     for (const [id, { needs }] of [...this.#kept]) if (ends(needs)) this.end(id)
+  }
+
+  /** While a socket drains its rights are not read again: what not everybody may hear is over. */
+  endPrivileged(): void {
+    this.endWhere((needs) => needs !== 'user')
   }
 
   endAll(): void {

@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { PermissionCache } from '../../src/auth/permissions.ts'
 import { deriveKeys, newId } from '../../src/auth/secrets.ts'
 import { Verifier } from '../../src/auth/verifier.ts'
+import { Hub } from '../../src/gateway/hub.ts'
 import { ChangeFeed } from '../../src/store/changes.ts'
 import type { Grant, GrantId, GroupId, GroupPolicy, RefreshToken, User, UserId } from '../../src/store/model.ts'
 import { MovableClock } from '../rig.ts'
@@ -128,6 +129,39 @@ test('a change of a group that names no user leaves the grants in memory', async
   standing.delete(cook.token.id)
   change('group_changed', KITCHEN)
   expect(await permissionsOf(cook)).toBe(who)
+})
+
+test('the sockets of a group’s users are held in the turn of the change, and let go with the new rights; others are not held', async () => {
+  save(KITCHEN, { topics: { a: true } })
+  const [cook, guest] = [grant([KITCHEN]), grant(['system-users'])]
+  const hub = new Hub(verifier, feed)
+  const heard: string[] = []
+  const released: (() => void)[] = []
+  const sit = (name: string, one: Grant): Promise<void> =>
+    verifier.stand(one.token.id, (who) =>
+      hub.add({
+        who: who!,
+        address: '127.0.0.1',
+        since: 0,
+        condemn: () => heard.push(`${name} condemned`),
+        depart: () => undefined,
+        hold: () => heard.push(`${name} held`),
+        release: ({ permissions }) => {
+          heard.push(`${name} released, ${permissions.check('topics', 'a', 'read')}`)
+          for (const resolve of released.splice(0)) resolve()
+        },
+      }),
+    )
+  await sit('cook', cook)
+  await sit('guest', guest)
+  save(KITCHEN, {})
+  change('group_changed', KITCHEN)
+  expect(heard).toEqual([])
+  const judged = new Promise<void>((resolve) => released.push(resolve))
+  change('user_changed', cook.user.id)
+  expect(heard).toEqual(['cook held'])
+  await judged
+  expect(heard).toEqual(['cook held', 'cook released, false'])
 })
 
 test('a group that is gone allows nothing', async () => {

@@ -41,12 +41,21 @@ const policies = fc.record(
 
 const NAMES = ['owner', 'adm', 'usr', 'ro', 'member', 'nobody'] as const
 const name = fc.constantFrom(...NAMES)
+/** Mostly those whose changes are carried out. */
+const actors = fc.oneof(fc.constantFrom('owner', 'adm'), name)
 const groups = ['system-admin', 'system-users', 'system-read-only', 'GROUP'] as const
 const group = fc.constantFrom(...groups)
 /** A command; who and which group is meant stands in capitals until it is sent. */
 const change = fc.oneof(
   fc.record({ type: fc.constant('config/auth/update'), user_id: name, group_ids: fc.uniqueArray(group) }),
-  fc.record({ type: fc.constant('config/auth/groups/update'), group_id: group, policy: policies }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('config/auth/groups/update'),
+      group_id: fc.oneof(group, fc.constant('GROUP')),
+      policy: policies,
+    }),
+  },
   fc.record({ type: fc.constant('config/auth/groups/create'), name: fc.constant('another'), policy: policies }),
   fc.record({ type: fc.constant('config/auth/groups/delete'), group_id: group }),
   fc.record({ type: fc.constant('config/auth/create'), name: fc.constant('Eve'), group_ids: fc.uniqueArray(group) }),
@@ -91,7 +100,7 @@ test('whoever changes whatever: the own rights never grow, and nobody’s do by 
   }
 
   let [done, grown] = [0, 0]
-  const property = fc.asyncProperty(name, change, policies, async (actor, { type, ...fields }, policy) => {
+  const property = fc.asyncProperty(actors, change, policies, async (actor, { type, ...fields }, policy) => {
     const groupId = await reset(policy)
     const meant = (text: unknown): unknown => (text === 'GROUP' ? groupId : text)
     const sent = Object.fromEntries(
@@ -115,5 +124,5 @@ test('whoever changes whatever: the own rights never grow, and nobody’s do by 
   await fc.assert(property, { numRuns: 150 })
   // Otherwise nothing was tried.
   expect(done).toBeGreaterThan(20)
-  expect(grown).toBeGreaterThan(3)
+  expect(grown).toBeGreaterThan(2)
 }, 60_000)

@@ -1,8 +1,11 @@
 /** Live sockets and the policies of groups: what changes is in force with the answer that says so. */
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { askControl } from '../../src/control/socket.ts'
 import { authenticated, closeRigs, exchange, logIn } from '../rig.ts'
 import { describeTransports } from '../transports.ts'
-import { admit, begin, told } from './members.ts'
+import { rest } from './endings.ts'
+import { admit, begin, TOPICS, told } from './members.ts'
 import { asker } from './people.ts'
 
 afterEach(closeRigs)
@@ -76,6 +79,36 @@ describeTransports('live sockets', (start) => {
     await admin.put(['system-admin'])
     await told(owner, 'config/auth/create', { name: 'later' })
     expect(await told(admin.ask, 'auth/check', { category: '', object: '', key: '' })).toBe(true)
+  })
+
+  test('while the server goes down, when rights are not read again, only what everybody may hear is heard', async () => {
+    // A password that takes its time keeps the socket open.
+    const { gateway, owner } = await begin(start, { ...TOPICS, 'hashing.time': '60' })
+    const { user } = (await told(owner, 'config/auth/create', { name: 'bob' })) as { user: { id: string } }
+    const { url } = gateway
+    const raw = await authenticated(url, (await exchange(url, await logIn(url))).access_token)
+    raw.send([
+      { id: 1, type: 'subscribe_events', event_type: 'user_updated' },
+      { id: 2, type: 'config/auth/update', user_id: user.id, name: 'Bob' },
+    ])
+    const heard = [await raw.next(), await raw.next(), await raw.next()]
+    expect(heard).toContainEqual(expect.objectContaining({ id: 1, type: 'event' }))
+    raw.send([
+      {
+        id: 3,
+        type: 'config/auth_provider/homeassistant/create',
+        user_id: user.id,
+        username: 'bob',
+        password: 'long enough',
+      },
+      { id: 4, type: 'ping' },
+    ])
+    expect(await raw.next()).toEqual({ id: 4, type: 'pong' })
+    const stopped = gateway.stop()
+    await askControl(join(gateway.dataDir, 'control.sock'), 'user.deactivate', { user: user.id })
+    const { messages, code } = await rest(raw)
+    expect([code, messages]).toEqual([4000, [{ id: 3, type: 'result', success: true, result: null }]])
+    await stopped
   })
 
   test('nobody else’s sockets notice, and a changed name changes no rights', async () => {
