@@ -94,7 +94,9 @@ test('what a socket ends with says code and reason, what a command is refused wi
   expectTypeOf<AuthenticatedSocket['closed']>().resolves.toEqualTypeOf<SocketClosed>()
   expectTypeOf<SocketClosed>().toExtend<Error & { readonly code: number; readonly reason: string }>()
   expectTypeOf<CommandFailed>().toExtend<Error & { readonly code: string }>()
-  expectTypeOf(CommandFailed).constructorParameters.toEqualTypeOf<[code: string, message: string]>()
+  expectTypeOf(CommandFailed).constructorParameters.toEqualTypeOf<
+    [code: string, message: string, retryAfterMs?: number | null | undefined]
+  >()
   expectTypeOf(SocketClosed).constructorParameters.toEqualTypeOf<[code: number, reason: string]>()
 })
 
