@@ -72,6 +72,7 @@ export class OAuth2Session extends AbstractAuth {
   readonly #options: SessionOptions
   protected readonly clock: ClientClock
   #pending: Promise<Token> | null = null
+  #revoked = false
 
   constructor(options: SessionOptions) {
     super(options.fetch, options.host)
@@ -128,13 +129,17 @@ export class OAuth2Session extends AbstractAuth {
     return tokenOf(answer, sentAt, this.#token)
   }
 
-  /** Ends the session on the server: its sockets close, its tokens are good for nothing. Rejects with `TokenUnavailable`. */
+  /**
+   * Ends the session on the server: its sockets close, its tokens are good for nothing, and there are none here any more
+   * (`logged_out`). Rejects with `TokenUnavailable`: it may not be over.
+   */
   async revoke(): Promise<void> {
     await postForm(this.#options.fetch, this.clock, endpoint(this.host, 'revoke'), { token: this.#token.refresh_token })
+    this.#revoked = true
   }
 
   #isGood({ expires_at: at, expires_in: seconds }: Token): boolean {
-    return this.clock.now() < at - Math.min(EARLY_MS, seconds * 100)
+    return !this.#revoked && this.clock.now() < at - Math.min(EARLY_MS, seconds * 100)
   }
 
   #refresh(refused: string | null): Promise<Token> {
@@ -147,6 +152,7 @@ export class OAuth2Session extends AbstractAuth {
   }
 
   async #refreshAlone(refused: string | null): Promise<Token> {
+    if (this.#revoked) throw new TokenRefused('logged_out')
     const { tokenLoader, tokenUpdater } = this.#options
     if (tokenLoader !== undefined) {
       const kept = await tokenLoader()

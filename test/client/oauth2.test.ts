@@ -202,15 +202,32 @@ describeTransports('a session', (start) => {
     expect(updated).toEqual([later])
   })
 
-  test('that was revoked is refused, once for each who asks later', async () => {
+  test('that was revoked elsewhere is over: the user has to log in', async () => {
     const { gateway, tokens } = await begin()
     const auth = sessionOf(gateway, tokens)
-    const raw = await authenticated(gateway.url, tokens.access_token)
-    await auth.revoke()
-    expect((await raw.closed).code).toBe(4200)
+    await sessionOf(gateway, tokens).revoke()
     const error = await refusal(auth.request('GET', '/api/'))
     expect(error).toBeInstanceOf(TokenRefused)
     expect(error).toMatchObject({ code: 'invalid_grant' })
+  })
+
+  test('that is revoked here ends its sockets, and asks the server no more', async () => {
+    const { gateway, tokens } = await begin()
+    const { fetch, asked } = counting()
+    const auth = sessionOf(gateway, tokens, { fetch })
+    const raw = await authenticated(gateway.url, tokens.access_token)
+    await auth.revoke()
+    expect((await raw.closed).code).toBe(4200)
+    expect(await refusal(auth.getAccessToken())).toMatchObject({ name: 'TokenRefused', code: 'logged_out' })
+    expect(asked).toEqual(['POST /auth/revoke'])
+  })
+
+  test('is not said to be revoked while the server is away', async () => {
+    const { gateway, tokens } = await begin()
+    const auth = sessionOf(gateway, tokens)
+    await gateway.stop()
+    expect(await refusal(auth.revoke())).toMatchObject({ name: 'TokenUnavailable', status: 0 })
+    expect(await auth.getAccessToken()).toBe(tokens.access_token)
   })
 
   test('is not over while the server is away: it tells so, and refreshes when it is back', async () => {
