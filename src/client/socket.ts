@@ -75,6 +75,18 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
+/** RFC 6455: data that is not what its type says. Here: the other side is no server of this protocol. */
+const NOT_UNDERSTOOD = 1007
+
+const parse = (text: string): Answer | Answer[] | null => {
+  try {
+    const message = JSON.parse(text) as unknown
+    return typeof message === 'object' ? (message as Answer | Answer[] | null) : null
+  } catch {
+    return null
+  }
+}
+
 /** Throws what the platform's WebSocket throws: where there is none, or where the address is not one. */
 export const startSocket = ({ url, accessToken, WebSocket }: OpenOptions): StartedSocket => {
   const Implementation =
@@ -162,22 +174,21 @@ export const startSocket = ({ url, accessToken, WebSocket }: OpenOptions): Start
     resolveClosed(ended)
   }
 
+  const abandon: StartedSocket['abandon'] = (code, reason) => {
+    end(code, reason)
+    socket.close()
+  }
+
   socket.onmessage = ({ data }: { data: unknown }) => {
-    if (ended !== null) return
-    const message = JSON.parse(String(data)) as Answer | Answer[]
-    for (const answer of Array.isArray(message) ? message : [message]) answered(answer)
+    const message = ended === null ? parse(String(data)) : []
+    if (message === null) abandon(NOT_UNDERSTOOD, 'not understood')
+    else for (const answer of Array.isArray(message) ? message : [message]) answered(answer)
   }
   // What matters of an error comes with the close that follows it.
   socket.onerror = () => undefined
   socket.onclose = ({ code, reason }: { code: number; reason: string }) => end(code, reason)
 
-  return {
-    opened,
-    abandon: (code, reason) => {
-      end(code, reason)
-      socket.close()
-    },
-  }
+  return { opened, abandon }
 }
 
 /** Opens a socket and authenticates it. Rejects with `CommandFailed` `auth_invalid`, or `SocketClosed`. */

@@ -1,29 +1,13 @@
-/** What a connection does after each close code, how long it waits, and how it finds out that the other side is gone. */
+/** What a connection does after each close code, how long it waits, and what becomes of what was under way. */
 import { afterEach, expect, test } from 'vitest'
-import { WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import { AbstractAuth, Auth, TokenUnavailable } from '../../src/client/index.ts'
-import { closeConnections, closeScripted, refusal, scriptedServer, watch } from './tools.ts'
+import { closeConnections, closeScripted, Manager, refusal, scriptedServer, watch } from './tools.ts'
 
 afterEach(async () => {
   closeConnections()
   await closeScripted()
 })
-
-/** An application's own token manager: each time that a token is refused it has the next one. */
-class Manager extends AbstractAuth {
-  readonly refused: string[] = []
-  #n = 0
-
-  override async getAccessToken(): Promise<string> {
-    return `token ${this.#n}`
-  }
-
-  override async replaceAccessToken(refused: string): Promise<string> {
-    this.refused.push(refused)
-    this.#n++
-    return this.getAccessToken()
-  }
-}
 
 /** A server that closes its first socket so, and keeps the others. */
 const closing = (code: number, reason = '') =>
@@ -192,70 +176,6 @@ test('a subscription that the server cannot take now is asked for again after th
   clock.move(await asked)
   await agreed
   expect(refusals).toBe(1)
-})
-
-test('a socket that no longer answers is left after forty seconds', async () => {
-  const pings: number[] = []
-  let pinged: () => void = () => undefined
-  const server = await scriptedServer({
-    onMessage: (_socket, { type }, nth) => {
-      if (type === 'ping') pings.push(nth)
-      pinged()
-    },
-  })
-  const { connection, until, clock } = watch(new Manager(fetch, server.url))
-  await until('open')
-  const asked = new Promise<void>((resolve) => {
-    pinged = resolve
-  })
-  clock.move(30_000)
-  await asked
-  const underWay = refusal(connection.command('auth/current_user', {}))
-  clock.move(10_000)
-  expect(await until('waiting')).toMatchObject({ error: { name: 'SocketClosed', code: 1006 } })
-  expect(await underWay).toMatchObject({ name: 'SocketClosed', code: 1006 })
-  expect(pings).toEqual([0])
-})
-
-test('a socket that answers is asked every thirty seconds and kept', async () => {
-  let pinged: () => void = () => undefined
-  const server = await scriptedServer({
-    onMessage: (socket, { id }) => {
-      socket.send(JSON.stringify({ id, type: 'pong' }))
-      pinged()
-    },
-  })
-  const { connection, until, clock } = watch(new Manager(fetch, server.url))
-  await until('open')
-  for (let i = 0; i < 3; i++) {
-    const asked = new Promise<void>((resolve) => {
-      pinged = resolve
-    })
-    clock.move(30_000)
-    await asked
-    // Its own answer comes after the one to the ping.
-    await connection.command('ping', {})
-  }
-  expect(server.opened()).toBe(1)
-  expect(connection.state).toEqual({ state: 'open', again: false })
-})
-
-test('a server that says nothing at all is left after fifteen seconds', async () => {
-  const server = await scriptedServer({ mute: true })
-  let opened: () => void = () => undefined
-  const reached = new Promise<void>((resolve) => {
-    opened = resolve
-  })
-  class Watched extends WebSocket {
-    constructor(url: string) {
-      super(url)
-      this.on('open', () => opened())
-    }
-  }
-  const { until, clock } = watch(new Manager(fetch, server.url), { WebSocket: Watched })
-  await reached
-  clock.move(15_000)
-  expect(await until('waiting')).toMatchObject({ error: { code: 1006 } })
 })
 
 test('while there is no token for the moment it waits as long as the server asked, then comes in', async () => {

@@ -1,5 +1,4 @@
 /** A session of OAuth 2: its login with PKCE, its refreshes, what it gives the application to keep, and its end. */
-import { createHash } from 'node:crypto'
 import { afterEach, expect, test } from 'vitest'
 import {
   authorize,
@@ -276,35 +275,4 @@ describeTransports('a session', (start) => {
     clock.move(15_000)
     expect(await refused).toMatchObject({ name: 'TokenUnavailable', status: 0 })
   })
-})
-
-test('the login page’s address holds the request, a challenge for its verifier, and a state of its own', async () => {
-  const options = { host: 'https://auth.example.org/', clientId: CLIENT_ID, redirectUri: REDIRECT_URI }
-  const { url, state, verifier } = await authorize(options)
-  expect(url.split('?')[0]).toBe('https://auth.example.org/auth/authorize')
-  expect(Object.fromEntries(new URL(url).searchParams)).toEqual({
-    response_type: 'code',
-    client_id: CLIENT_ID,
-    redirect_uri: REDIRECT_URI,
-    state,
-    code_challenge: createHash('sha256').update(verifier!).digest('base64url'),
-    code_challenge_method: 'S256',
-  })
-  expect([state, verifier]).toEqual([expect.stringMatching(/^[\w-]{43}$/), expect.stringMatching(/^[\w-]{43}$/)])
-  const other = await authorize(options)
-  expect(new Set([state, verifier, other.state, other.verifier]).size).toBe(4)
-})
-
-test('an address that the browser comes back to gives its code to the tab that asked for it alone', () => {
-  const back = `${REDIRECT_URI}?code=abc&state=mine`
-  expect(codeFrom(back, 'mine')).toBe('abc')
-  expect(codeFrom(REDIRECT_URI, 'mine')).toBeNull()
-  for (const state of ['other', '', null])
-    expect(() => codeFrom(back, state)).toThrowError(expect.objectContaining({ code: 'wrong_state' }))
-  expect(() => codeFrom(`${REDIRECT_URI}?code=abc`, null)).toThrowError(
-    expect.objectContaining({ code: 'wrong_state' }),
-  )
-  expect(() => codeFrom(`${REDIRECT_URI}?error=access_denied&state=mine`, 'mine')).toThrowError(
-    expect.objectContaining({ name: 'TokenRefused', code: 'access_denied' }),
-  )
 })

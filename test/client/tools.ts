@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { expect } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  type AbstractAuth,
+  AbstractAuth,
   type Connection,
   type ConnectionState,
   type ConnectOptions,
@@ -51,6 +51,22 @@ export const refusal = async (promise: Promise<unknown>): Promise<Error> =>
     () => expect.fail('it was not refused'),
     (error: unknown) => error as Error,
   )
+
+/** An application's own token manager: each time that a token is refused it has the next one. */
+export class Manager extends AbstractAuth {
+  readonly refused: string[] = []
+  #n = 0
+
+  override async getAccessToken(): Promise<string> {
+    return `token ${this.#n}`
+  }
+
+  override async replaceAccessToken(refused: string): Promise<string> {
+    this.refused.push(refused)
+    this.#n++
+    return this.getAccessToken()
+  }
+}
 
 type Named<S extends ConnectionState['state']> = Extract<ConnectionState, { state: S }>
 
@@ -131,6 +147,8 @@ export const closeScripted = async (): Promise<void> => {
 export interface Script {
   /** True: not even the first message is said. */
   readonly mute?: boolean
+  /** Said in the place of the first message. */
+  readonly first?: string
   readonly accepts?: (token: string) => boolean
   /** After `auth_ok`; `nth` counts sockets from 0. */
   readonly onOpen?: (socket: WebSocket, nth: number) => void
@@ -138,7 +156,13 @@ export interface Script {
 }
 
 /** A server on a real port for what a gateway cannot be brought to do. */
-export const scriptedServer = async ({ mute, accepts = () => true, onOpen, onMessage }: Script): Promise<Scripted> => {
+export const scriptedServer = async ({
+  mute,
+  first,
+  accepts = () => true,
+  onOpen,
+  onMessage,
+}: Script): Promise<Scripted> => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   scripted.push(server)
   await once(server, 'listening')
@@ -162,7 +186,7 @@ export const scriptedServer = async ({ mute, accepts = () => true, onOpen, onMes
         socket.close(4202)
       }
     })
-    socket.send(JSON.stringify({ type: 'auth_required', ha_version: '2025.6.3' }))
+    socket.send(first ?? JSON.stringify({ type: 'auth_required', ha_version: '2025.6.3' }))
   })
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, shown, opened: () => count }
 }
