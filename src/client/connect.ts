@@ -129,6 +129,8 @@ export const connect = (auth: AbstractAuth, options: ConnectOptions = {}): Conne
 
   /** Serves the socket until it ends. */
   const serve = async (socket: AuthenticatedSocket, abandon: () => void): Promise<SocketClosed> => {
+    // Closed in the turn in which it was opened: what waits for a socket waits for the next.
+    if (started?.isOver() !== false) return socket.closed
     current = socket
     tell({ state: 'open', again: wasOpen })
     wasOpen = true
@@ -223,8 +225,11 @@ export const connect = (auth: AbstractAuth, options: ConnectOptions = {}): Conne
       else waiting.add({ resolve, reject })
     })
 
+  /** What would be sent on a socket that is over waits for the next. */
+  const usable = (): AuthenticatedSocket | null => (started?.isOver() === false ? current : null)
+
   return {
-    command: async (type, fields) => (current ?? (await open())).command(type, fields),
+    command: async (type, fields) => (usable() ?? (await open())).command(type, fields),
     subscribe: async (type, fields, onEvent, onLost = () => undefined) => {
       if (ended !== null) throw ended
       return subscriptions.add({ type, fields, onEvent, onLost })

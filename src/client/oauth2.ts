@@ -87,7 +87,8 @@ export class OAuth2Session extends AbstractAuth {
    * (`invalid_request`: the code is unknown, used or too old) or `TokenUnavailable`.
    */
   static async exchange(options: ExchangeOptions): Promise<OAuth2Session> {
-    const { fetch, host, clientId, code, verifier, redirectUri, clock = platformClock } = options
+    const { code, verifier, redirectUri, ...session } = options
+    const { fetch, host, clientId, clock = platformClock } = session
     const sentAt = clock.now()
     const answer = await postForm(fetch, clock, endpoint(host, 'token'), {
       grant_type: 'authorization_code',
@@ -98,7 +99,7 @@ export class OAuth2Session extends AbstractAuth {
     })
     const token = tokenOf(answer, sentAt)
     await options.tokenUpdater?.(token)
-    return new OAuth2Session({ ...options, token })
+    return new OAuth2Session({ ...session, token })
   }
 
   /** The token of now. */

@@ -56,6 +56,8 @@ export interface AuthenticatedSocket {
 /** A socket that may not be open yet. */
 export interface StartedSocket {
   readonly opened: Promise<AuthenticatedSocket>
+  /** True from the moment that it ended, a turn before `closed` tells. */
+  isOver(): boolean
   /** Ends it on this side at once: nothing is heard from it any more, and `closed` resolves. */
   abandon(code: number, reason: string): void
 }
@@ -188,7 +190,7 @@ export const startSocket = ({ url, accessToken, WebSocket }: OpenOptions): Start
   socket.onerror = () => undefined
   socket.onclose = ({ code, reason }: { code: number; reason: string }) => end(code, reason)
 
-  return { opened, abandon }
+  return { opened, isOver: () => ended !== null, abandon }
 }
 
 /** Opens a socket and authenticates it. Rejects with `CommandFailed` `auth_invalid`, or `SocketClosed`. */

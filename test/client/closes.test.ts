@@ -1,6 +1,6 @@
 /** What a connection does after each close code, how long it waits, and what becomes of what was under way. */
 import { afterEach, expect, test } from 'vitest'
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
 import { AbstractAuth, Auth, TokenUnavailable } from '../../src/client/index.ts'
 import { closeConnections, closeScripted, Manager, refusal, scriptedServer, watch } from './tools.ts'
 
@@ -130,6 +130,45 @@ test('a command that is under way when the socket ends is rejected with its clos
   await until('waiting')
   await until('open')
   expect(commands).toEqual(['auth/current_user'])
+})
+
+test('a command that waits is not spent on a socket that falls in the turn in which it opened', async () => {
+  const server = await scriptedServer({
+    onMessage: (socket, { id }) => socket.send(JSON.stringify({ id, type: 'pong' })),
+  })
+  let sockets = 0
+  class Falling extends WebSocket {
+    readonly #nth = sockets++
+
+    override send(text: string): void {
+      if (this.#nth > 0) super.send(text)
+      else {
+        this.onmessage!({ data: '{"type":"auth_ok"}' } as never)
+        this.onclose!({ code: 4001, reason: '' } as never)
+      }
+    }
+  }
+  const { connection, states } = watch(new Manager(fetch, server.url), { WebSocket: Falling, patient: false })
+  expect(await connection.command('ping', {})).toBeNull()
+  expect(states.map(({ state }) => state)).toEqual(['connecting', 'waiting', 'connecting', 'open'])
+})
+
+test('a command that is given when its socket has just ended waits for the next', async () => {
+  const server = await scriptedServer({
+    onMessage: (socket, { id }) => socket.send(JSON.stringify({ id, type: 'pong' })),
+  })
+  const sockets: WebSocket[] = []
+  class Kept extends WebSocket {
+    constructor(url: string) {
+      super(url)
+      sockets.push(this)
+    }
+  }
+  const { connection, until } = watch(new Manager(fetch, server.url), { WebSocket: Kept, patient: false })
+  await until('open')
+  sockets[0]!.onclose!({ code: 4001, reason: '' } as never)
+  expect(await connection.command('ping', {})).toBeNull()
+  expect(sockets).toHaveLength(2)
 })
 
 test('a subscription that was not agreed to when the socket ended is begun on the next one', async () => {
