@@ -176,8 +176,9 @@ export const exchange = async (url: string, code: string, clientId = CLIENT_ID):
 /** The owner made, and a session of theirs. */
 export const session = async (url: string): Promise<Tokens> => exchange(url, await onboard(url))
 
-/** A session more of the owner. */
-export const anotherSession = async (url: string): Promise<Tokens> => exchange(url, await logIn(url))
+/** A session more, of the owner unless it is said whose. */
+export const anotherSession = async (url: string, user = USER): Promise<Tokens> =>
+  exchange(url, await logIn(url, CLIENT_ID, REDIRECT_URI, user))
 
 /** The grant's id, as the access token names it. */
 export const grantOf = (accessToken: string): string =>

@@ -1,30 +1,8 @@
 /** An authenticated socket with typed commands. It holds the access token only until it was sent, and stores nothing. */
 import type { FieldsOf, ResultOf } from '../protocol/command.ts'
 import type { AllCommands } from '../protocol/commands.ts'
-
-/** The command was refused; `code` is the server's error code. */
-export class CommandFailed extends Error {
-  override readonly name = 'CommandFailed'
-  readonly code: string
-
-  constructor(code: string, message: string) {
-    super(message)
-    this.code = code
-  }
-}
-
-/** The socket ended; `code` and `reason` are its close code (see `closes`) and text. */
-export class SocketClosed extends Error {
-  override readonly name = 'SocketClosed'
-  readonly code: number
-  readonly reason: string
-
-  constructor(code: number, reason: string) {
-    super(`the socket was closed (${code})`)
-    this.code = code
-    this.reason = reason
-  }
-}
+import type { AdministrationEvent, SessionEvent } from '../protocol/sessions.ts'
+import { CommandFailed, SocketClosed } from './errors.ts'
 
 /** The part of the browser's WebSocket that is used. `never`: each platform has event types of its own, and all fit. */
 export interface WebSocketLike {
@@ -45,12 +23,48 @@ export interface OpenOptions {
   ) => WebSocketLike
 }
 
+/** The commands that events follow. */
+export type SubscribeType = Extract<keyof AllCommands, `subscribe_${string}` | `${string}/subscribe`>
+
+/** An event of the server's bus, in Home Assistant's shape. */
+export interface BusEvent {
+  readonly event_type: string
+  readonly data: Readonly<Record<string, unknown>>
+  /** ISO 8601, with an offset. */
+  readonly time_fired: string
+}
+
+/** What a subscription hears. */
+export type EventOf<T extends SubscribeType> = {
+  subscribe_events: BusEvent
+  'auth/subscribe': SessionEvent
+  'config/auth/subscribe': AdministrationEvent
+}[T]
+
 export interface AuthenticatedSocket {
   /** Sends a command. Rejects with `CommandFailed`, or `SocketClosed` if the answer can no longer come. */
   command<T extends keyof AllCommands>(type: T, fields: FieldsOf<AllCommands[T]>): Promise<ResultOf<AllCommands[T]>>
+  /**
+   * Sends a command that events follow. Resolves, once the server has agreed, to a function that ends the subscription.
+   * Rejects as `command` does.
+   */
+  subscribe<T extends SubscribeType>(
+    type: T,
+    fields: FieldsOf<AllCommands[T]>,
+    onEvent: (event: EventOf<T>) => void,
+  ): Promise<() => Promise<void>>
   /** Resolves when the socket has ended, whoever ended it. */
   readonly closed: Promise<SocketClosed>
   close(): void
+}
+
+/** A socket that may not be open yet. */
+export interface StartedSocket {
+  readonly opened: Promise<AuthenticatedSocket>
+  /** True from the moment that it ended, a turn before `closed` tells. */
+  isOver(): boolean
+  /** Ends it on this side at once: nothing is heard from it any more, and `closed` resolves. */
+  abandon(code: number, reason: string): void
 }
 
 interface Answer {
@@ -58,7 +72,8 @@ interface Answer {
   readonly type: string
   readonly success?: boolean
   readonly result?: unknown
-  readonly error?: { readonly code: string; readonly message: string }
+  readonly event?: unknown
+  readonly error?: { readonly code: string; readonly message: string; readonly retry_after_ms?: number }
   readonly message?: string
 }
 
@@ -67,65 +82,121 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-/** Opens a socket and authenticates it. Rejects with `CommandFailed` `auth_invalid`, or `SocketClosed`. */
-export const openSocket = ({ url, accessToken, WebSocket }: OpenOptions): Promise<AuthenticatedSocket> => {
+/** RFC 6455: data that is not what its type says. Here: the other side is no server of this protocol. */
+const NOT_UNDERSTOOD = 1007
+
+const parse = (text: string): Answer | Answer[] | null => {
+  try {
+    const message = JSON.parse(text) as unknown
+    return typeof message === 'object' ? (message as Answer | Answer[] | null) : null
+  } catch {
+    return null
+  }
+}
+
+/** Throws what the platform's WebSocket throws: where there is none, or where the address is not one. */
+export const startSocket = ({ url, accessToken, WebSocket }: OpenOptions): StartedSocket => {
   const Implementation =
     WebSocket ?? (globalThis as unknown as { WebSocket: NonNullable<OpenOptions['WebSocket']> }).WebSocket
   const socket = new Implementation(`${url.replace(/^http/, 'ws').replace(/\/$/, '')}/api/websocket`)
   const waiting = new Map<number, Waiting>()
+  const listeners = new Map<number, (event: never) => void>()
   let lastId = 0
   let ended: SocketClosed | null = null
+  let resolveClosed: (end: SocketClosed) => void
+  const closed = new Promise<SocketClosed>((resolve) => {
+    resolveClosed = resolve
+  })
+  let resolveOpen: (socket: AuthenticatedSocket) => void
+  let rejectOpen: (error: Error) => void
+  const opened = new Promise<AuthenticatedSocket>((resolve, reject) => {
+    resolveOpen = resolve
+    rejectOpen = reject
+  })
 
-  return new Promise((resolveOpen, rejectOpen) => {
-    let resolveClosed: (end: SocketClosed) => void
-    const closed = new Promise<SocketClosed>((resolve) => {
-      resolveClosed = resolve
+  const ask = (id: number, type: string, fields: object): Promise<never> =>
+    new Promise((resolve, reject) => {
+      if (ended !== null) {
+        reject(ended)
+        return
+      }
+      waiting.set(id, { resolve, reject })
+      socket.send(JSON.stringify({ ...fields, id, type }))
     })
 
-    const command: AuthenticatedSocket['command'] = (type, fields) =>
-      new Promise((resolve, reject) => {
-        if (ended !== null) {
-          reject(ended)
-          return
-        }
-        const id = ++lastId
-        waiting.set(id, { resolve, reject })
-        socket.send(JSON.stringify({ ...fields, id, type }))
-      })
+  const command: AuthenticatedSocket['command'] = (type, fields) => ask(++lastId, type, fields)
 
-    const answered = (answer: Answer): void => {
-      switch (answer.type) {
-        case 'auth_required':
-          socket.send(JSON.stringify({ type: 'auth', access_token: accessToken }))
-          return
-        case 'auth_ok':
-          resolveOpen({ command, closed, close: () => socket.close() })
-          return
-        case 'auth_invalid':
-          rejectOpen(new CommandFailed('auth_invalid', answer.message ?? ''))
-          return
-        default: {
-          const asked = waiting.get(answer.id ?? 0)
-          if (asked === undefined) return
-          waiting.delete(answer.id ?? 0)
-          if (answer.error === undefined) asked.resolve((answer.result ?? null) as never)
-          else asked.reject(new CommandFailed(answer.error.code, answer.error.message))
-        }
+  const subscribe: AuthenticatedSocket['subscribe'] = async (type, fields, onEvent) => {
+    const id = ++lastId
+    listeners.set(id, onEvent)
+    try {
+      await ask(id, type, fields)
+    } catch (error) {
+      listeners.delete(id)
+      throw error
+    }
+    return async () => {
+      if (listeners.delete(id)) await command('unsubscribe_events', { subscription: id })
+    }
+  }
+
+  /** In a turn of its own: a listener that throws leaves the rest of the frame alone. */
+  const heard = (id: number, event: unknown): void => {
+    if (listeners.has(id)) queueMicrotask(() => listeners.get(id)?.(event as never))
+  }
+
+  const answered = (answer: Answer): void => {
+    const id = answer.id ?? 0
+    switch (answer.type) {
+      case 'auth_required':
+        socket.send(JSON.stringify({ type: 'auth', access_token: accessToken }))
+        return
+      case 'auth_ok':
+        resolveOpen({ command, subscribe, closed, close: () => socket.close() })
+        return
+      case 'auth_invalid':
+        rejectOpen(new CommandFailed('auth_invalid', answer.message ?? ''))
+        return
+      case 'event':
+        heard(id, answer.event)
+        return
+      default: {
+        const asked = waiting.get(id)
+        if (asked === undefined) return
+        waiting.delete(id)
+        const { error } = answer
+        if (error === undefined) asked.resolve((answer.result ?? null) as never)
+        else asked.reject(new CommandFailed(error.code, error.message, error.retry_after_ms))
       }
     }
+  }
 
-    socket.onmessage = ({ data }: { data: unknown }) => {
-      const message = JSON.parse(String(data)) as Answer | Answer[]
-      for (const answer of Array.isArray(message) ? message : [message]) answered(answer)
-    }
-    // What matters of an error comes with the close that follows it.
-    socket.onerror = () => undefined
-    socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-      ended = new SocketClosed(code, reason)
-      for (const { reject } of waiting.values()) reject(ended)
-      waiting.clear()
-      rejectOpen(ended)
-      resolveClosed(ended)
-    }
-  })
+  const end = (code: number, reason: string): void => {
+    if (ended !== null) return
+    ended = new SocketClosed(code, reason)
+    for (const { reject } of waiting.values()) reject(ended)
+    waiting.clear()
+    listeners.clear()
+    rejectOpen(ended)
+    resolveClosed(ended)
+  }
+
+  const abandon: StartedSocket['abandon'] = (code, reason) => {
+    end(code, reason)
+    socket.close()
+  }
+
+  socket.onmessage = ({ data }: { data: unknown }) => {
+    const message = ended === null ? parse(String(data)) : []
+    if (message === null) abandon(NOT_UNDERSTOOD, 'not understood')
+    else for (const answer of Array.isArray(message) ? message : [message]) answered(answer)
+  }
+  // What matters of an error comes with the close that follows it.
+  socket.onerror = () => undefined
+  socket.onclose = ({ code, reason }: { code: number; reason: string }) => end(code, reason)
+
+  return { opened, isOver: () => ended !== null, abandon }
 }
+
+/** Opens a socket and authenticates it. Rejects with `CommandFailed` `auth_invalid`, or `SocketClosed`. */
+export const openSocket = async (options: OpenOptions): Promise<AuthenticatedSocket> => startSocket(options).opened

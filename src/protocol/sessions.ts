@@ -99,3 +99,26 @@ export const sessions = {
 } as const
 
 export type SessionsCommands = typeof sessions
+
+/** What `auth/subscribe` brings. `at`: an instant; `in`: seconds. */
+export type SessionEvent =
+  | { readonly type: 'session_added'; readonly refresh_token_id: string; readonly at: string }
+  | {
+      readonly type: 'session_removed'
+      readonly refresh_token_id: string
+      readonly reason?: string
+      readonly at: string
+    }
+  | { readonly type: 'user_changed'; readonly at: string }
+  | { readonly type: 'rotated'; readonly generation: number }
+  | { readonly type: 'expiring'; readonly in: number }
+
+/** What `config/auth/subscribe` brings. */
+export type AdministrationEvent = { readonly user_id: string; readonly at: string } & (
+  | { readonly type: 'user_added' | 'user_updated' | 'user_removed' }
+  | {
+      readonly type: 'session_added' | 'session_removed'
+      readonly refresh_token_id: string
+      readonly reason?: string
+    }
+)

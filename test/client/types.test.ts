@@ -3,13 +3,24 @@ import { expectTypeOf, test } from 'vitest'
 import type { WebSocket } from 'ws'
 import {
   type AuthenticatedSocket,
+  type BusEvent,
   CommandFailed,
+  type Connection,
+  type ConnectionEnded,
+  type ConnectionState,
+  connect,
+  type EventOf,
+  type ExternalWindow,
+  OAuth2Session,
   type OpenOptions,
   openSocket,
   SocketClosed,
+  type SubscribeType,
+  type Token,
 } from '../../src/client/index.ts'
 import {
   type AbortStep,
+  type AdministrationEvent,
   type AllCommands,
   authFrame,
   type CloseName,
@@ -30,10 +41,12 @@ import {
   oauthErrors,
   type PROTOCOL_VERSION,
   type ResultOf,
+  type SessionEvent,
   type TokenAnswer,
 } from '../../src/protocol/index.ts'
 
 declare const socket: AuthenticatedSocket
+declare const connection: Connection
 
 test('a socket is opened with an address and a token, and a WebSocket where the platform has none', () => {
   expectTypeOf(openSocket).parameters.toEqualTypeOf<[OpenOptions]>()
@@ -94,7 +107,9 @@ test('what a socket ends with says code and reason, what a command is refused wi
   expectTypeOf<AuthenticatedSocket['closed']>().resolves.toEqualTypeOf<SocketClosed>()
   expectTypeOf<SocketClosed>().toExtend<Error & { readonly code: number; readonly reason: string }>()
   expectTypeOf<CommandFailed>().toExtend<Error & { readonly code: string }>()
-  expectTypeOf(CommandFailed).constructorParameters.toEqualTypeOf<[code: string, message: string]>()
+  expectTypeOf(CommandFailed).constructorParameters.toEqualTypeOf<
+    [code: string, message: string, retryAfterMs?: number | null | undefined]
+  >()
   expectTypeOf(SocketClosed).constructorParameters.toEqualTypeOf<[code: number, reason: string]>()
 })
 
@@ -138,4 +153,38 @@ test('the auth frame is one of two', () => {
     { type: 'auth'; access_token?: string | undefined } | { type: 'auth'; api_password: string }
   >()
   expectTypeOf<typeof PROTOCOL_VERSION>().toEqualTypeOf<1>()
+})
+
+test('a connection takes the same commands as a socket, and hears events of the commands that subscribe', () => {
+  expectTypeOf(connect).returns.toEqualTypeOf<Connection>()
+  expectTypeOf<Connection['command']>().toEqualTypeOf<AuthenticatedSocket['command']>()
+  expectTypeOf<SubscribeType>().toEqualTypeOf<'subscribe_events' | 'auth/subscribe' | 'config/auth/subscribe'>()
+  expectTypeOf<EventOf<'auth/subscribe'>>().toEqualTypeOf<SessionEvent>()
+  expectTypeOf<EventOf<'config/auth/subscribe'>>().toEqualTypeOf<AdministrationEvent>()
+  const hear = () =>
+    connection.subscribe('subscribe_events', { event_type: 'user_added' }, (event) => {
+      expectTypeOf(event).toEqualTypeOf<BusEvent>()
+    })
+  expectTypeOf(hear).returns.resolves.toEqualTypeOf<() => Promise<void>>()
+  // @ts-expect-error no events follow this command
+  const wrong = () => connection.subscribe('auth/current_user', {}, () => undefined)
+  expectTypeOf(wrong).toBeFunction()
+  expectTypeOf<Connection['closed']>().resolves.toEqualTypeOf<ConnectionEnded>()
+  expectTypeOf<ConnectionEnded['next']>().toEqualTypeOf<'login' | 'stop' | null>()
+  expectTypeOf<ConnectionState['state']>().toEqualTypeOf<'connecting' | 'open' | 'waiting' | 'closed'>()
+})
+
+test('a session’s token is plain JSON, and its refresh can be overridden', () => {
+  expectTypeOf<Token[keyof Token]>().toEqualTypeOf<string | number | undefined>()
+  class Elsewhere extends OAuth2Session {
+    protected override async refreshTokens(): Promise<Token> {
+      return super.refreshTokens()
+    }
+  }
+  expectTypeOf<Elsewhere>().toExtend<OAuth2Session>()
+  expectTypeOf<OAuth2Session['token']>().toEqualTypeOf<Token>()
+})
+
+test('the window of a browser is one that an app may put a bridge into', () => {
+  expectTypeOf<Record<never, never>>().toExtend<ExternalWindow>()
 })

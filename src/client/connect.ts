@@ -1,0 +1,243 @@
+/** A connection that outlives its sockets: it comes back after a loss, with a good token and all subscriptions. */
+import type { FieldsOf, ResultOf } from '../protocol/command.ts'
+import type { AllCommands } from '../protocol/commands.ts'
+import type { AbstractAuth } from './auth.ts'
+import { type ClientClock, type ClientTimer, platformClock } from './clock.ts'
+import { CommandFailed, ConnectionEnded, SocketClosed, TokenRefused, TokenUnavailable } from './errors.ts'
+import { afterMsOf, delayMs, type Next, nextOf } from './retry.ts'
+import {
+  type AuthenticatedSocket,
+  type EventOf,
+  type OpenOptions,
+  type StartedSocket,
+  type SubscribeType,
+  startSocket,
+} from './socket.ts'
+import { Subscriptions } from './subscriptions.ts'
+
+export type ConnectionState =
+  | { readonly state: 'connecting' }
+  /** `again`: it was open before. Events between were missed: what they tell has to be asked for. */
+  | { readonly state: 'open'; readonly again: boolean }
+  /** It connects after `ms` milliseconds; `error` is why it had to. */
+  | { readonly state: 'waiting'; readonly ms: number; readonly error: Error }
+  | { readonly state: 'closed'; readonly end: ConnectionEnded }
+
+export interface ConnectOptions {
+  readonly onState?: (state: ConnectionState) => void
+  /** Needed where there is no global WebSocket, as in Node 20. */
+  readonly WebSocket?: NonNullable<OpenOptions['WebSocket']>
+  readonly clock?: ClientClock
+  /** From 0 up to 1. */
+  readonly random?: () => number
+}
+
+export interface Connection {
+  /**
+   * Sends a command, as soon as there is a socket. Rejects with `CommandFailed`; with `SocketClosed` if the socket ended
+   * before the answer (it is not sent again: whether it was executed is not known); with `ConnectionEnded`.
+   */
+  command<T extends keyof AllCommands>(type: T, fields: FieldsOf<AllCommands[T]>): Promise<ResultOf<AllCommands[T]>>
+  /**
+   * Hears events on this socket and on every later one. Resolves, once the server has agreed, to a function that ends it.
+   * Rejects with `CommandFailed` or `ConnectionEnded`. `onLost` is called if the server refuses it after a reconnect.
+   */
+  subscribe<T extends SubscribeType>(
+    type: T,
+    fields: FieldsOf<AllCommands[T]>,
+    onEvent: (event: EventOf<T>) => void,
+    onLost?: (error: CommandFailed) => void,
+  ): Promise<() => Promise<void>>
+  readonly state: ConnectionState
+  /** Resolves when the connection is over for good. */
+  readonly closed: Promise<ConnectionEnded>
+  close(): void
+}
+
+/** A socket that is not authenticated by then is given up. */
+const OPEN_MS = 15_000
+/** An open socket is asked this often whether it lives, and has so long to answer: a lost network closes nothing. */
+const PING_MS = 30_000
+const PONG_MS = 10_000
+/** A socket that lived so long was no failure. */
+const SETTLED_MS = 10_000
+
+/** What an attempt came to. */
+interface Outcome {
+  readonly next: Next
+  readonly error: Error
+  readonly afterMs: number
+  /** The token that the socket was opened with; null if it did not come to that. */
+  readonly token: string | null
+}
+
+const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)))
+
+/** Asks at intervals whether the socket lives. Returns what ends that. */
+const watch = (socket: AuthenticatedSocket, clock: ClientClock, dead: () => void): (() => void) => {
+  let timer: ClientTimer
+  const beat = (): void => {
+    timer = clock.after(PONG_MS, dead)
+    const answered = (): void => {
+      timer.cancel()
+      timer = clock.after(PING_MS, beat)
+    }
+    // A refusal, as of a server that goes down, is an answer too.
+    socket.command('ping', {}).then(answered, (error) => error instanceof CommandFailed && answered())
+  }
+  timer = clock.after(PING_MS, beat)
+  return () => timer.cancel()
+}
+
+/**
+ * Connects, and goes on doing so until the session is over, a repetition would not help, or `close` is called. Nothing is
+ * thrown: what cannot be mended is told by `closed`.
+ */
+export const connect = (auth: AbstractAuth, options: ConnectOptions = {}): Connection => {
+  const { clock = platformClock, random = Math.random, onState } = options
+  const subscriptions = new Subscriptions(clock)
+  const waiting = new Set<{ resolve: (socket: AuthenticatedSocket) => void; reject: (error: Error) => void }>()
+  let state: ConnectionState = { state: 'connecting' }
+  let current: AuthenticatedSocket | null = null
+  let started: StartedSocket | null = null
+  let wake: () => void = () => undefined
+  let ended: ConnectionEnded | null = null
+  let failures = 0
+  let wasOpen = false
+  let resolveClosed: (end: ConnectionEnded) => void
+  const closed = new Promise<ConnectionEnded>((resolve) => {
+    resolveClosed = resolve
+  })
+
+  /** In a turn of its own: an observer that throws does not end the connection. */
+  const tell = (now: ConnectionState): void => {
+    state = now
+    if (onState !== undefined) queueMicrotask(() => onState(now))
+  }
+
+  const end = (why: ConnectionEnded): void => {
+    if (ended !== null) return
+    ended = why
+    started?.abandon(1000, '')
+    wake()
+    for (const { reject } of waiting) reject(why)
+    waiting.clear()
+    subscriptions.end(why)
+    tell({ state: 'closed', end: why })
+    resolveClosed(why)
+  }
+
+  /** Serves the socket until it ends. */
+  const serve = async (socket: AuthenticatedSocket, abandon: () => void): Promise<SocketClosed> => {
+    // Closed in the turn in which it was opened: what waits for a socket waits for the next.
+    if (started?.isOver() !== false) return socket.closed
+    current = socket
+    tell({ state: 'open', again: wasOpen })
+    wasOpen = true
+    const settled = clock.after(SETTLED_MS, () => {
+      failures = 0
+    })
+    const unwatch = watch(socket, clock, abandon)
+    subscriptions.open(socket)
+    for (const { resolve } of waiting) resolve(socket)
+    waiting.clear()
+    const close = await socket.closed
+    settled.cancel()
+    unwatch()
+    current = null
+    subscriptions.closed()
+    return close
+  }
+
+  /** One socket, from its token to its end. `refused` is a token that the server did not take. */
+  const attempt = async (refused: string | null): Promise<Outcome> => {
+    let token: string | null
+    try {
+      token = refused === null ? await auth.getAccessToken() : await auth.replaceAccessToken(refused)
+      if (token === null) throw new TokenRefused('invalid_token', 'the server refused the access token')
+    } catch (thrown) {
+      const error = asError(thrown)
+      const afterMs = error instanceof TokenUnavailable ? (error.retryAfterMs ?? 0) : 0
+      return { next: error instanceof TokenRefused ? 'login' : 'reconnect', error, afterMs, token: null }
+    }
+    if (ended !== null) return { next: 'stop', error: ended, afterMs: 0, token }
+    try {
+      const { WebSocket } = options
+      const socket = startSocket({
+        url: auth.host,
+        accessToken: token,
+        ...(WebSocket === undefined ? {} : { WebSocket }),
+      })
+      started = socket
+      const abandon = (): void => socket.abandon(1006, '')
+      const limit = clock.after(OPEN_MS, abandon)
+      const { code, reason } = await socket.opened
+        .finally(() => limit.cancel())
+        .then((opened) => serve(opened, abandon))
+      return { next: nextOf(code), error: new SocketClosed(code, reason), afterMs: afterMsOf(reason), token }
+    } catch (thrown) {
+      const error = asError(thrown)
+      if (error instanceof SocketClosed) {
+        return { next: nextOf(error.code), error, afterMs: afterMsOf(error.reason), token }
+      }
+      // `auth_invalid`: another token is tried, once. What else is thrown here is a platform without a WebSocket.
+      const isRefusal = error instanceof CommandFailed
+      return { next: isRefusal ? (refused === null ? 'refresh' : 'login') : 'stop', error, afterMs: 0, token }
+    } finally {
+      started = null
+    }
+  }
+
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = clock.after(ms, resolve)
+      wake = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+
+  const run = async (): Promise<void> => {
+    let refused: string | null = null
+    while (ended === null) {
+      tell({ state: 'connecting' })
+      const { next, error, afterMs, token } = await attempt(refused)
+      if (ended !== null) return
+      if (next === 'login' || next === 'stop') {
+        end(new ConnectionEnded(next, error))
+        return
+      }
+      if (next === 'refresh') refused = token
+      else if (token !== null) refused = null
+      // A refused token is replaced at once; everything else waits its turn.
+      if (next === 'refresh' && error instanceof CommandFailed) continue
+      const ms = delayMs(failures++, random, afterMs)
+      tell({ state: 'waiting', ms, error })
+      await pause(ms)
+    }
+  }
+
+  void run()
+
+  const open = (): Promise<AuthenticatedSocket> =>
+    new Promise((resolve, reject) => {
+      if (ended !== null) reject(ended)
+      else waiting.add({ resolve, reject })
+    })
+
+  /** What would be sent on a socket that is over waits for the next. */
+  const usable = (): AuthenticatedSocket | null => (started?.isOver() === false ? current : null)
+
+  return {
+    command: async (type, fields) => (usable() ?? (await open())).command(type, fields),
+    subscribe: async (type, fields, onEvent, onLost = () => undefined) => {
+      if (ended !== null) throw ended
+      return subscriptions.add({ type, fields, onEvent, onLost })
+    },
+    get state() {
+      return state
+    },
+    closed,
+    close: () => end(new ConnectionEnded(null)),
+  }
+}
