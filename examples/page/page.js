@@ -1,20 +1,14 @@
 /** Logs in with PKCE, keeps the session for all tabs of this page, and shows the user's sessions over a socket. */
 import { authorize, codeFrom, connect, OAuth2Session } from 'latchkey/client'
+import { forget, load, save } from './kept.js'
 
 const { server } = await (await fetch('/config.json')).json()
 const clientId = `${location.origin}/`
 const redirectUri = clientId
 
 // The library stores nothing: where the session is kept is up to the page. Any script of this origin can read it here.
-const KEPT = 'session'
 const UNDER_WAY = 'login'
-const options = {
-  fetch,
-  host: server,
-  clientId,
-  tokenLoader: () => JSON.parse(localStorage.getItem(KEPT)),
-  tokenUpdater: (token) => localStorage.setItem(KEPT, JSON.stringify(token)),
-}
+const options = { fetch, host: server, clientId, tokenLoader: load, tokenUpdater: save }
 
 const at = (id) => document.getElementById(id)
 const say = (text) => {
@@ -38,8 +32,8 @@ const loggedIn = async () => {
   return code === null ? null : OAuth2Session.exchange({ ...options, code, verifier, redirectUri })
 }
 
-const keptSession = () => {
-  const token = options.tokenLoader()
+const keptSession = async () => {
+  const token = await load()
   return token === null ? null : new OAuth2Session({ ...options, token })
 }
 
@@ -81,14 +75,14 @@ const run = async (auth) => {
   })
   const { next, message } = await connection.closed
   if (next === 'login') {
-    localStorage.removeItem(KEPT)
+    await forget()
     showLogin('You are logged out.')
   } else say(message)
 }
 
 at('log-in').onclick = logIn
 try {
-  const auth = (await loggedIn()) ?? keptSession()
+  const auth = (await loggedIn()) ?? (await keptSession())
   if (auth === null) showLogin('You are not logged in.')
   else await run(auth)
 } catch (error) {

@@ -12,6 +12,7 @@ const here = (path) => new URL(path, import.meta.url)
 const files = new Map([
   ['/', { file: here('index.html'), type: 'text/html' }],
   ['/page.js', { file: here('page.js'), type: 'text/javascript' }],
+  ['/kept.js', { file: here('kept.js'), type: 'text/javascript' }],
 ])
 
 /** The library as it is built, without a bundler: its modules import each other by relative paths. */
