@@ -2,8 +2,8 @@
 import type { Executor, Log } from './executor.ts'
 import { groupsExist } from './groups.ts'
 import type { Db } from './log.ts'
-import type { User, UserId } from './model.ts'
-import { fromCredential, fromUser, toCredential, toUser } from './schema.ts'
+import type { Approval, User, UserId } from './model.ts'
+import { fromCredential, type Tables, toCredential, toUser } from './schema.ts'
 import type { Approvals } from './store.ts'
 import { insertUser } from './users.ts'
 
@@ -26,16 +26,26 @@ export const removeUnapproved = async (db: Db, log: Log, now: number): Promise<v
 }
 
 export const approvalStore = ({ write }: Executor): Approvals => {
-  /** Changes a user about whom has to be decided. */
-  const decide = async (id: UserId, decided: (user: User) => User | null) => {
+  /** Changes a user who is in one of these states: in the statement itself, so that of two decisions one finds nothing. */
+  const decide = async (
+    id: UserId,
+    from: readonly Approval['state'][],
+    to: Partial<Pick<Tables['auth_user'], 'is_active' | 'approval' | 'approval_until'>>,
+  ) => {
     const { value } = await write(async (db, log) => {
-      const row = await db.selectFrom('auth_user').selectAll().where('id', '=', id).executeTakeFirst()
-      if (row === undefined) return 'not_found' as const
-      const changed = decided(toUser(row))
-      if (changed === null) return 'not_pending' as const
-      await db.updateTable('auth_user').set(fromUser(changed)).where('id', '=', id).execute()
-      log({ kind: 'user_changed', subject: id, data: {} })
-      return changed
+      const row = await db
+        .updateTable('auth_user')
+        .set(to)
+        .where('id', '=', id)
+        .where('approval', 'in', from)
+        .returningAll()
+        .executeTakeFirst()
+      if (row !== undefined) {
+        log({ kind: 'user_changed', subject: id, data: {} })
+        return toUser(row)
+      }
+      const other = await db.selectFrom('auth_user').select('id').where('id', '=', id).executeTakeFirst()
+      return other === undefined ? 'not_found' : 'not_pending'
     })
     return value
   }
@@ -84,12 +94,8 @@ export const approvalStore = ({ write }: Executor): Approvals => {
       return value
     },
 
-    approve: (id) =>
-      decide(id, ({ approval, ...user }) => (approval === undefined ? null : { ...user, isActive: true })),
+    approve: (id) => decide(id, ['pending', 'rejected'], { is_active: 1, approval: null, approval_until: null }),
 
-    reject: (id, until) =>
-      decide(id, (user) =>
-        user.approval?.state === 'pending' ? { ...user, approval: { state: 'rejected', until } } : null,
-      ),
+    reject: (id, until) => decide(id, ['pending'], { approval: 'rejected', approval_until: until }),
   }
 }
