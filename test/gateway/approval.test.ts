@@ -17,7 +17,7 @@ import {
   USER,
 } from '../rig.ts'
 import { describeTransports } from '../transports.ts'
-import { type Ask, asker, enter, flow, read, startFlow } from './people.ts'
+import { type Ask, asker, enter, flow, makeUser, read, startFlow } from './people.ts'
 
 afterEach(closeRigs)
 
@@ -348,4 +348,37 @@ test('a login that is to link a credential makes no user', async () => {
     body: { message: 'Login blocked: User is not active' },
   })
   expect(await listed(owner, 'eve')).toBe(undefined)
+})
+
+test('nobody but an administrator lets anybody in, or hears who asks (F6)', async () => {
+  const { gateway, owner } = await withOwner()
+  await makeUser(owner, 'ben', 'its password')
+  await addCredential(gateway, 'eve')
+  await enterAnew(gateway, 'eve')
+  const ben = { name: 'ben', username: 'ben', password: 'its password' }
+  const raw = await authenticated(gateway.url, (await anotherSession(gateway.url, ben)).access_token)
+  const ask = asker(raw)
+  const { id } = await listed(owner, 'eve')
+  const refused = { success: false, error: { code: 'unauthorized', message: 'Unauthorized' } }
+  expect(await ask('config/auth/approve', { user_id: id })).toMatchObject(refused)
+  expect(await ask('config/auth/reject', { user_id: id })).toMatchObject(refused)
+  expect(await ask('config/auth/subscribe')).toMatchObject(refused)
+  expect(await listed(owner, 'eve')).toMatchObject({ approval: 'pending' })
+})
+
+test('a password of somebody who waits is judged and counted like any other (D1, D4)', async () => {
+  const { gateway } = await withOwner({ 'security.bans.failures': '3', 'server.trusted_proxies': '127.0.0.1' })
+  await addCredential(gateway, 'eve')
+  const from = { 'x-forwarded-for': '192.0.2.9' }
+  const tried = async (password: string) => {
+    const id = await flow(gateway.url, from)
+    const { status, body } = await read(await enter(gateway.url, id, 'eve', password, from))
+    return `${status} ${(body as { step_id?: string }).step_id} ${(body as { errors?: { base?: string } }).errors?.base}`
+  }
+  expect(await tried('wrong')).toBe('200 init invalid_auth')
+  expect(await tried(PASSWORD)).toBe('200 pending undefined')
+  expect(await tried('wrong')).toBe('200 init invalid_auth')
+  // The right one took the failures before it off the account.
+  expect(await tried('wrong')).toBe('200 init invalid_auth')
+  expect(await tried(PASSWORD)).toBe('200 pending undefined')
 })
