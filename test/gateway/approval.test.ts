@@ -1,175 +1,23 @@
-/** New users wait for approval: what they are told, who lets them in, and how that reaches whoever waits. */
-import { afterEach, expect, test, vi } from 'vitest'
-import { askControl } from '../../src/control/socket.ts'
-import { DataDir } from '../../src/datadir.ts'
+/** New users wait for approval: who decides, once, and what becomes of those who are not let in. */
+import { afterEach, expect, test } from 'vitest'
+import { anotherSession, authenticated, CLIENT_ID, closeRigs, exchange, USER } from '../rig.ts'
 import {
-  anotherSession,
-  authenticated,
-  CLIENT_ID,
-  closeRigs,
-  exchange,
-  post,
-  type Rig,
-  type RigSettings,
-  rawSocket,
-  rig,
-  session,
-  USER,
-} from '../rig.ts'
-import { describeTransports } from '../transports.ts'
-import { type Ask, asker, enter, flow, makeUser, read, startFlow } from './people.ts'
+  abort,
+  addCredential,
+  again,
+  DAY,
+  enterAnew,
+  forgotten,
+  keep,
+  listed,
+  MINUTE,
+  PASSWORD,
+  pendingForm,
+  withOwner,
+} from './newcomers.ts'
+import { asker, enter, flow, makeUser, read, startFlow } from './people.ts'
 
 afterEach(closeRigs)
-
-const PASSWORD = 'a new password'
-const MINUTE = 60_000
-const DAY = 86_400_000
-
-/** A password that nobody has yet, as `latchkey credential add` makes it. */
-const addCredential = async (gateway: Rig, username: string): Promise<void> => {
-  const { control } = DataDir.at(gateway.dataDir)
-  expect(await askControl(control, 'credential.add', { username, password: PASSWORD })).toEqual({ result: null })
-}
-
-const withOwner = async (settings: RigSettings = {}) => {
-  const gateway = await rig(settings)
-  const raw = await authenticated(gateway.url, (await session(gateway.url)).access_token)
-  return { gateway, owner: asker(raw), next: () => raw.next() }
-}
-
-const HANDLER = ['homeassistant', null]
-const pendingForm = (flow_id: string, errors = {}) => ({
-  type: 'form',
-  flow_id,
-  handler: HANDLER,
-  data_schema: [],
-  errors,
-  description_placeholders: null,
-  last_step: null,
-  preview: null,
-  step_id: 'pending',
-})
-
-const abort = (flow_id: string, reason: string) => ({
-  type: 'abort',
-  flow_id,
-  handler: HANDLER,
-  reason,
-  description_placeholders: null,
-})
-
-/** Sends the form that waits once more. */
-const again = (gateway: Rig, flowId: string, headers: Record<string, string> = {}): Promise<Response> =>
-  post(`${gateway.url}/auth/login_flow/${flowId}`, { client_id: CLIENT_ID }, headers)
-
-/** What a new login leads to. */
-const enterAnew = async (gateway: Rig, username: string): Promise<unknown> =>
-  (await read(await enter(gateway.url, await flow(gateway.url), username, PASSWORD))).body
-
-interface Listed {
-  readonly id: string
-  readonly username: string
-  readonly approval?: string
-}
-const listed = async (owner: Ask, username: string): Promise<Listed> => {
-  const { result } = (await owner('config/auth/list')) as { result: Listed[] }
-  return result.find((user) => user.username === username)!
-}
-
-/** Waits until the sweep has removed a user; it comes once a minute, when the clock has stood for ten. */
-const forgotten = async (gateway: Rig, username: string): Promise<void> => {
-  const { control } = DataDir.at(gateway.dataDir)
-  await vi.waitFor(async () => {
-    gateway.clock.move(MINUTE)
-    const { result } = (await askControl(control, 'user.list', {}))!
-    expect(result.map((user) => user.username)).not.toContain(username)
-  })
-}
-
-describeTransports('a person whom nobody knows', (_, transport) => {
-  test('waits on the socket, and goes on the moment the owner approves', async () => {
-    const { gateway, owner } = await withOwner({ 'server.transport': transport })
-    await addCredential(gateway, 'eve')
-    const raw = rawSocket(gateway.url)
-    await raw.next()
-    const ask = asker(raw)
-    const begun = (await ask('auth/login_flow', { client_id: CLIENT_ID, handler: HANDLER })) as {
-      result: { flow_id: string }
-    }
-    const { flow_id } = begun.result
-    const user_input = { username: 'eve', password: PASSWORD }
-    expect(await ask('auth/login_flow/step', { flow_id, user_input })).toEqual({
-      id: 2,
-      type: 'result',
-      success: true,
-      result: pendingForm(flow_id),
-    })
-    expect(await ask('auth/login_flow/step', { flow_id, user_input: {} })).toMatchObject({
-      result: pendingForm(flow_id, { base: 'pending' }),
-    })
-    const { id } = await listed(owner, 'eve')
-    expect(await owner('config/auth/approve', { user_id: id })).toMatchObject({
-      success: true,
-      result: { user: { id, username: 'eve', is_active: true, is_owner: false, group_ids: ['system-users'] } },
-    })
-    const told = (await raw.next()) as { event: { result: string } }
-    expect(told).toEqual({
-      id: 2,
-      type: 'event',
-      event: {
-        type: 'create_entry',
-        flow_id,
-        handler: HANDLER,
-        description: null,
-        description_placeholders: null,
-        result: expect.stringMatching(/^[0-9a-f]{64}$/),
-      },
-    })
-    const fields = { grant_type: 'authorization_code', client_id: CLIENT_ID, code: told.event.result }
-    expect(await ask('auth/token', { ...fields, authenticate: true })).toMatchObject({ success: true })
-    expect(await raw.next()).toMatchObject({ type: 'auth_ok' })
-    expect(await ask('auth/current_user')).toMatchObject({ result: { id, is_admin: false } })
-  })
-
-  test('is told on the socket that it was turned away; a login that was given up is told nothing', async () => {
-    const { gateway, owner } = await withOwner({ 'server.transport': transport })
-    await addCredential(gateway, 'eve')
-    const raw = rawSocket(gateway.url)
-    await raw.next()
-    const ask = asker(raw)
-    const wait = async (): Promise<string> => {
-      const begun = (await ask('auth/login_flow', { client_id: CLIENT_ID, handler: HANDLER })) as {
-        result: { flow_id: string }
-      }
-      const { flow_id } = begun.result
-      await ask('auth/login_flow/step', { flow_id, user_input: { username: 'eve', password: PASSWORD } })
-      return flow_id
-    }
-    const [first, second] = [await wait(), await wait()]
-    expect(await ask('auth/login_flow/abort', { flow_id: first })).toMatchObject({ success: true })
-    await owner('config/auth/reject', { user_id: (await listed(owner, 'eve')).id })
-    expect(await raw.next()).toEqual({ id: 4, type: 'event', event: abort(second, 'rejected') })
-    expect(await ask('auth/login_flow/step', { flow_id: second, user_input: {} })).toMatchObject({
-      success: false,
-      error: { code: 'not_found' },
-    })
-    expect(await ask('ping')).toMatchObject({ type: 'pong' })
-  })
-
-  test('waits over HTTP with one request, which is answered the moment the owner approves', async () => {
-    const { gateway, owner } = await withOwner({ 'server.transport': transport })
-    await addCredential(gateway, 'eve')
-    const id = await flow(gateway.url)
-    expect(await read(await enter(gateway.url, id, 'eve', PASSWORD))).toEqual({ status: 200, body: pendingForm(id) })
-    expect(await read(await again(gateway, id))).toEqual({ status: 200, body: pendingForm(id, { base: 'pending' }) })
-    const waiting = again(gateway, id, { prefer: 'wait=15' })
-    const { id: user_id } = await listed(owner, 'eve')
-    await owner('config/auth/approve', { user_id })
-    const done = (await read(await waiting)) as { status: number; body: { result: string } }
-    expect(done).toMatchObject({ status: 200, body: { type: 'create_entry', flow_id: id } })
-    expect(await exchange(gateway.url, done.body.result)).toMatchObject({ token_type: 'Bearer' })
-  })
-})
 
 test('an administrator who listens hears of the request once, and decides once', async () => {
   const { gateway, owner, next } = await withOwner()
@@ -206,9 +54,9 @@ test('who is turned away is told so at once, and at every login until it is forg
   await addCredential(gateway, 'eve')
   const id = await flow(gateway.url)
   await enter(gateway.url, id, 'eve', PASSWORD)
-  const waiting = again(gateway, id, { prefer: 'wait=15' })
   const eve = await listed(owner, 'eve')
   expect(eve).toMatchObject({ approval: 'pending' })
+  const { answer: waiting } = await keep(gateway, id)
   await owner('config/auth/reject', { user_id: eve.id })
   const rejected = (flow_id: string) => ({ status: 200, body: abort(flow_id, 'rejected') })
   expect(await read(await waiting)).toEqual(rejected(id))
@@ -278,54 +126,6 @@ test('a step of a login that waits skips nothing (D20)', async () => {
   const foreign = await fetch(`${gateway.url}/auth/login_flow/${id}`, { method: 'POST', body: other })
   expect(await read(foreign)).toEqual({ status: 400, body: { message: 'Invalid client id' } })
   expect(await read(await again(gateway, id))).toMatchObject({ body: pendingForm(id, { base: 'pending' }) })
-})
-
-test('of many who ask about one approved login one gets the code', async () => {
-  const { gateway, owner } = await withOwner()
-  await addCredential(gateway, 'eve')
-  const id = await flow(gateway.url)
-  await enter(gateway.url, id, 'eve', PASSWORD)
-  await owner('config/auth/approve', { user_id: (await listed(owner, 'eve')).id })
-  const answers = await Promise.all(Array.from({ length: 8 }, async () => read(await again(gateway, id))))
-  expect(answers.filter(({ status }) => status === 200)).toMatchObject([{ body: { type: 'create_entry' } }])
-})
-
-test('every way to make a user active or to remove one reaches the login that waits', async () => {
-  const { gateway, owner } = await withOwner()
-  const waitAs = async (username: string) => {
-    await addCredential(gateway, username)
-    const id = await flow(gateway.url)
-    await enter(gateway.url, id, username, PASSWORD)
-    return { waiting: again(gateway, id, { prefer: 'wait=15' }), user_id: (await listed(owner, username)).id }
-  }
-  const ann = await waitAs('ann')
-  await owner('config/auth/update', { user_id: ann.user_id, is_active: true })
-  expect(await read(await ann.waiting)).toMatchObject({ body: { type: 'create_entry' } })
-  const ben = await waitAs('ben')
-  await owner('config/auth/delete', { user_id: ben.user_id })
-  expect(await read(await ben.waiting)).toMatchObject({ body: { type: 'abort', reason: 'rejected' } })
-  const eve = await waitAs('eve')
-  // Another change lets nobody in.
-  await owner('config/auth/update', { user_id: eve.user_id, name: 'Eve', group_ids: ['system-read-only'] })
-  expect(await read(await eve.waiting)).toMatchObject({ body: { step_id: 'pending', errors: { base: 'pending' } } })
-})
-
-test('a login goes on after a restart, and a request that is kept open does not hold the restart up', async () => {
-  const { gateway, owner } = await withOwner()
-  await addCredential(gateway, 'eve')
-  const id = await flow(gateway.url)
-  await enter(gateway.url, id, 'eve', PASSWORD)
-  const { id: user_id } = await listed(owner, 'eve')
-  const waiting = again(gateway, id, { prefer: 'wait=15' })
-  const newer = again(gateway, id, { prefer: 'wait=15' })
-  // A second request about the same login takes the place of the first.
-  const first = await Promise.race([waiting, newer])
-  expect(await read(first)).toMatchObject({ body: { errors: { base: 'pending' } } })
-  await gateway.restart()
-  expect(await read(await (first === (await waiting) ? newer : waiting))).toMatchObject({ status: 200 })
-  const { access_token } = await anotherSession(gateway.url)
-  await asker(await authenticated(gateway.url, access_token))('config/auth/approve', { user_id })
-  expect(await read(await again(gateway, id))).toMatchObject({ body: { type: 'create_entry' } })
 })
 
 test('users.new_users: active lets them in at once, as Home Assistant does, but never as administrators', async () => {
