@@ -114,6 +114,28 @@ test('of many who ask about one approved login one gets the code', async () => {
   expect(answers.filter(({ status }) => status === 200)).toMatchObject([{ body: { type: 'create_entry' } }])
 })
 
+test('who is let in, but not from there, hears that the login is over (F9)', async () => {
+  const { gateway, owner } = await withOwner({ 'server.trusted_proxies': '127.0.0.1' })
+  await addCredential(gateway, 'eve')
+  const far = { 'x-forwarded-for': '192.0.2.9' }
+  const raw = rawSocket(gateway.url, far)
+  await raw.next()
+  const ask = asker(raw)
+  const begun = (await ask('auth/login_flow', { client_id: CLIENT_ID, handler: HANDLER })) as { result: Step }
+  const { flow_id } = begun.result
+  await ask('auth/login_flow/step', { flow_id, user_input: { username: 'eve', password: PASSWORD } })
+  const http = await flow(gateway.url, far)
+  await enter(gateway.url, http, 'eve', PASSWORD, far)
+  const { id: user_id } = await listed(owner, 'eve')
+  await owner('config/auth/update', { user_id, local_only: true })
+  await owner('config/auth/approve', { user_id })
+  expect(await raw.next()).toEqual({ id: 2, type: 'event', event: abort(flow_id, 'not_allowed') })
+  expect(await read(await again(gateway, http, far))).toEqual({
+    status: 403,
+    body: { message: 'Login blocked: User cannot authenticate remotely' },
+  })
+})
+
 test('a request is kept open as long as it asks for, fifteen seconds at most, and one for each login', async () => {
   const { gateway } = await withOwner()
   await addCredential(gateway, 'eve')
