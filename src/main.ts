@@ -201,6 +201,7 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
       hasher,
       tokens: gateway.tokens,
       clock,
+      rejectedMs: config['limits.pending_users.lifetime'],
       sockets: gateway.socketsOf,
       ownerMade,
       copyDatabase: copy,

@@ -40,6 +40,11 @@ export const gatewayOptions = (
   codeLifetimeMs: config['tokens.authorization_code_lifetime'],
   flowLifetimeMs: config['limits.login_flows.lifetime'],
   flowCaps: { total: config['limits.login_flows.total'], perNetwork: config['limits.login_flows.per_address'] },
+  newUsers: {
+    begin: config['users.new_users'],
+    pending: config['limits.pending_users.total'],
+    pendingMs: config['limits.pending_users.lifetime'],
+  },
   trustedProxies: config['server.trusted_proxies'],
   origins: {
     externalUrl: config['server.external_url'] ?? null,

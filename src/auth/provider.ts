@@ -6,8 +6,8 @@ export type Verdict =
   /** Not the fields that were asked for: nothing was judged. */
   | { readonly kind: 'malformed' }
   | { readonly kind: 'refused'; readonly error: 'invalid_auth' }
-  /** The person is the one whom this provider knows as `subject`. */
-  | { readonly kind: 'identity'; readonly subject: string }
+  /** The person is the one whom this provider knows as `subject`; a user who is made for it gets this name. */
+  | { readonly kind: 'identity'; readonly subject: string; readonly name: string }
 
 export interface AuthProvider {
   readonly type: string

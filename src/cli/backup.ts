@@ -15,7 +15,7 @@ import {
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { systemClock } from '../clock.ts'
-import { ControlRefused } from '../control/operations.ts'
+import { ControlRefused } from '../control/refused.ts'
 import { askControl } from '../control/socket.ts'
 import { DataDir } from '../datadir.ts'
 import { openData } from '../main.ts'

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { backupCommand, restoreCommand } from './backup.ts'
 import { configCommand } from './config.ts'
+import { credentialCommand } from './credential.ts'
 import { EX_USAGE } from './failure.ts'
 import { serveCommand } from './serve.ts'
 import { sessionCommand, tokenCommand } from './session.ts'
@@ -18,6 +19,7 @@ const program = new Command('latchkey')
   .version(version)
   .addCommand(serveCommand(), { isDefault: true })
   .addCommand(userCommand())
+  .addCommand(credentialCommand())
   .addCommand(sessionCommand())
   .addCommand(tokenCommand())
   .addCommand(backupCommand())

@@ -4,12 +4,12 @@ import { createTokens } from '../auth/tokens.ts'
 import { systemClock } from '../clock.ts'
 import {
   type Control,
-  ControlRefused,
   createControl,
   type OperationInput,
   type OperationName,
   type Results,
 } from '../control/operations.ts'
+import { ControlRefused } from '../control/refused.ts'
 import { askControl } from '../control/socket.ts'
 import { DataDir } from '../datadir.ts'
 import { openData } from '../main.ts'
@@ -42,6 +42,7 @@ export const operate = async <N extends OperationName>(
       hasher,
       tokens: createTokens(store, keys, systemClock, lifetimes),
       clock: systemClock,
+      rejectedMs: config['limits.pending_users.lifetime'],
       sockets: () => 0,
       ownerMade: () => dir.dropSetupCode(),
       copyDatabase: copy,

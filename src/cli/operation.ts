@@ -1,6 +1,6 @@
 /** A subcommand that asks a node, or opens the data itself: its common flags, and how it fails. */
 import { Command } from 'commander'
-import { ControlRefused } from '../control/operations.ts'
+import { ControlRefused } from '../control/refused.ts'
 import { StoreUnavailable } from '../store/store.ts'
 import type { ConfigFlags } from './configuration.ts'
 import { explain, fail } from './failure.ts'

@@ -1,4 +1,4 @@
-/** `latchkey user`: add, list, password, activate, deactivate, remove. */
+/** `latchkey user`: add, list, approve, reject, password, activate, deactivate, remove. */
 import { Command, Option } from 'commander'
 import type { OperationInput } from '../control/operations.ts'
 import { operate } from './operate.ts'
@@ -42,7 +42,7 @@ const list = operation('list', 'List all users.').run(async (flags) => {
     user.username ?? '-',
     user.name ?? '-',
     user.role,
-    user.active ? 'yes' : 'no',
+    user.approval ?? (user.active ? 'yes' : 'no'),
     user.local_only ? 'yes' : 'no',
     String(user.sessions),
     user.id,
@@ -66,6 +66,20 @@ const activate = operation('activate', 'Let a user log in again. Sessions that w
     print(flags, {}, () => `${user} is active`)
   })
 
+const approve = operation('approve', 'Let a user in who waits for approval. Logins that wait go on at once.')
+  .argument('<user>', 'user name or id')
+  .run(async (flags, user) => {
+    await operate(flags, 'user.approve', { user })
+    print(flags, {}, () => `${user} is let in`)
+  })
+
+const reject = operation('reject', 'Turn a user away who waits for approval.')
+  .argument('<user>', 'user name or id')
+  .run(async (flags, user) => {
+    await operate(flags, 'user.reject', { user })
+    print(flags, {}, () => `${user} is turned away`)
+  })
+
 const ending = (name: 'deactivate' | 'remove', description: string, done: string): Command =>
   operation(name, description)
     .argument('<user>', 'user name or id')
@@ -79,6 +93,8 @@ export const userCommand = (): Command =>
     .description('Add, list and change users.')
     .addCommand(add)
     .addCommand(list)
+    .addCommand(approve)
+    .addCommand(reject)
     .addCommand(password)
     .addCommand(activate)
     .addCommand(

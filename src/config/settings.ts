@@ -116,6 +116,7 @@ export const settings = {
   'tokens.rotation_window': duration(SECOND, MINUTE).prefault('10s'),
   'sessions.socket_lifetime': z.enum(['grant', 'access_token'], 'grant or access_token').default('grant'),
   'sessions.expiry_notice': duration(SECOND, DAY).prefault('60s'),
+  'users.new_users': z.enum(['pending', 'active'], 'pending or active').default('pending'),
   'limits.message_before_auth': size(KIB, 16 * MIB).prefault('16KiB'),
   'limits.max_message': size(KIB, 16 * MIB).prefault('64KiB'),
   'limits.auth_timeout': duration(SECOND, 10 * MINUTE).prefault('10s'),
@@ -125,6 +126,8 @@ export const settings = {
   'limits.login_flows.total': integer(1, 10_000_000).prefault('10000'),
   'limits.login_flows.per_address': integer(1, 10_000_000).prefault('100'),
   'limits.login_flows.lifetime': duration(SECOND, 60 * MINUTE).prefault('10m'),
+  'limits.pending_users.total': integer(0, 1000).prefault('1000'),
+  'limits.pending_users.lifetime': duration(MINUTE, 365 * DAY).prefault('30d'),
   'limits.outbox': size(64 * KIB, 1024 * MIB).prefault('4MiB'),
   'limits.outbox_total': z
     .union([z.literal('auto'), size(64 * KIB, 1024 * 1024 * MIB)], 'auto or a size such as 256MiB')

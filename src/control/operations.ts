@@ -9,17 +9,16 @@ import type { TokenRules } from '../auth/tokens.ts'
 import type { Clock } from '../clock.ts'
 import type { Credential, CredentialId, GrantId, User, UserId } from '../store/model.ts'
 import type { Store } from '../store/store.ts'
-
-/** A "no" for the operator: one sentence that says what to do. */
-export class ControlRefused extends Error {
-  override readonly name = 'ControlRefused'
-}
+import { type ApprovalResults, approvalOperations, approvalSchemas } from './approvals.ts'
+import { ControlRefused } from './refused.ts'
 
 export interface ControlParts {
   readonly store: Store
   readonly hasher: PasswordHasher
   readonly tokens: Pick<TokenRules, 'longLived'>
   readonly clock: Clock
+  /** Who is turned away is known for so long. */
+  readonly rejectedMs: number
   /** How many sockets live on a grant; none where no node serves. */
   readonly sockets: (grant: GrantId) => number
   /** Called when the owner was made. */
@@ -34,6 +33,8 @@ export interface UserRow {
   readonly name: string | null
   readonly role: 'owner' | 'admin' | 'user' | 'read-only' | 'system' | 'none'
   readonly active: boolean
+  /** null: nobody has to decide about this user. */
+  readonly approval: 'pending' | 'rejected' | null
   readonly local_only: boolean
   readonly sessions: number
 }
@@ -75,6 +76,7 @@ const groups = { admin: 'system-admin', user: 'system-users', 'read-only': 'syst
 
 const userName = z.string().min(1).max(200)
 const schemas = {
+  ...approvalSchemas,
   'user.add': z.strictObject({
     username: userName,
     name: z.string().max(200).optional(),
@@ -100,7 +102,7 @@ const schemas = {
 export type OperationName = keyof typeof schemas
 export type OperationInput<N extends OperationName> = z.input<(typeof schemas)[N]>
 
-export interface Results {
+export interface Results extends ApprovalResults {
   'user.add': { id: UserId }
   'user.list': readonly UserRow[]
   'user.password': Receipt
@@ -165,6 +167,8 @@ export const createControl = (parts: ControlParts): Control => {
   }
 
   const operations: { readonly [N in OperationName]: Run<N> } = {
+    ...approvalOperations(parts, find),
+
     'user.add': async ({ username, name = username, password, role: wanted, local_only }) => {
       if (wanted === 'owner') {
         const made = await createOwner(store, hasher, clock, 0, { name, username, password, clientId: NO_CLIENT })
@@ -215,6 +219,7 @@ export const createControl = (parts: ControlParts): Control => {
           name: user.name,
           role: role(user),
           active: user.isActive,
+          approval: user.approval?.state ?? null,
           local_only: user.localOnly,
           sessions: (await store.tokens.list(user.id)).length,
         })),

@@ -2,7 +2,8 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { isObject, parseJson } from '../protocol/json.ts'
-import { type Control, ControlRefused, type OperationInput, type OperationName, type Results } from './operations.ts'
+import type { Control, OperationInput, OperationName, Results } from './operations.ts'
+import { ControlRefused } from './refused.ts'
 
 const MAX_LINE = 64 * 1024
 /** A client that says nothing is not waited for. */

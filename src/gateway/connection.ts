@@ -216,10 +216,10 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     return this.#expiry?.listen(hear) ?? (() => undefined)
   }
 
-  subscribe(needs: Needs, stop: () => void): void {
+  subscribe(needs: Needs, stop: () => void, id = this.lastId): void {
     // The socket may have ended since the command came: what was begun for it is ended at once.
     if (this.#phase === 'ending' || this.#phase === 'closed') stop()
-    else this.#subscriptions.add(this.lastId, needs, stop)
+    else this.#subscriptions.add(id, needs, stop)
   }
 
   unsubscribe(id: number): boolean {

@@ -60,6 +60,17 @@ export interface AnyContext {
   enter(): Entry
   /** Goes on as another session; the outcome is known in the turn of the token's last check. */
   renew(token: string): Promise<Renewal>
+  /** The id of the command that is being answered, until the handler's first `await`. */
+  readonly lastId: number
+  /**
+   * Keeps a subscription under a command's id, this one's if none is named; `stop` is called when it or the socket ends, or who
+   * hears it may not any more.
+   */
+  subscribe(needs: Needs, stop: () => void, id?: number): void
+  /** False: this socket has no such subscription. */
+  unsubscribe(id: number): boolean
+  /** Sends an event to a subscription, if there still is one. */
+  deliver(id: number, text: string): void
 }
 
 /** What a handler knows of a caller who is authenticated. */
@@ -67,16 +78,8 @@ export interface Context extends AnyContext {
   readonly who: Principal
   /** `hear` gets the event's JSON text before this socket ends with its access token; returns what ends that. */
   onExpiring(hear: (text: string) => void): () => void
-  /** The id of the command that is being answered, until the handler's first `await`. */
-  readonly lastId: number
   /** Called by `supported_features`. */
   setFeatures(features: Readonly<Record<string, number | boolean>>): void
-  /** Keeps a subscription under this command's id; `stop` is called when it or the socket ends, or who hears it may not any more. */
-  subscribe(needs: Needs, stop: () => void): void
-  /** False: this socket has no such subscription. */
-  unsubscribe(id: number): boolean
-  /** Sends an event to a subscription, if there still is one. */
-  deliver(id: number, text: string): void
 }
 
 export const mayUse = (who: Principal | null, needs: Needs): boolean => {

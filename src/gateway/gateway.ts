@@ -5,7 +5,7 @@ import { type BanOptions, createBans } from '../auth/bans.ts'
 import { createClientPages } from '../auth/client-pages.ts'
 import { createMayRedirect } from '../auth/clients.ts'
 import type { PasswordHasher } from '../auth/hashing.ts'
-import { createLogin } from '../auth/login.ts'
+import { createLogin, type NewUsers } from '../auth/login.ts'
 import { createOwner } from '../auth/owner.ts'
 import { createPasswordCheck } from '../auth/password-check.ts'
 import { PermissionCache } from '../auth/permissions.ts'
@@ -23,6 +23,7 @@ import type { FlowCaps, Store } from '../store/store.ts'
 import type { App, HttpResponse } from '../transport/transport.ts'
 import { adminHandlers } from './admin.ts'
 import { apiRoutes } from './api.ts'
+import { Approvals } from './approvals.ts'
 import { Backlog } from './backlog.ts'
 import { banHandlers } from './bans.ts'
 import { createIdentify } from './bearer.ts'
@@ -73,6 +74,7 @@ export interface GatewayOptions {
   readonly codeLifetimeMs: number
   readonly flowLifetimeMs: number
   readonly flowCaps: FlowCaps
+  readonly newUsers: NewUsers
   /** CIDRs and addresses whose `X-Forwarded-*` is believed. */
   readonly trustedProxies: readonly string[]
   readonly origins: OriginOptions
@@ -134,6 +136,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
   )
   const verifier = new Verifier(store.tokens, feed, keys, clock, permissions)
   const hub = new Hub(verifier, feed)
+  const approvals = new Approvals(feed, clock)
   const bus = new Bus(feed)
   const sessionEvents = new SessionEvents(feed)
   const signedPaths = createSignedPaths(verifier, keys, clock)
@@ -184,6 +187,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     codeLifetimeMs: options.codeLifetimeMs,
     caps: options.flowCaps,
     mayRedirect,
+    newUsers: options.newUsers,
   })
   const attempts = createLoginAttempts(login, bans, metrics, log)
   const requests = createTokenRequests(tokens, verifier, bans, metrics, log)
@@ -194,11 +198,25 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     dispatch: createDispatch({
       handlers: {
         ...connectionHandlers(bus),
-        ...sessionHandlers({ providers: login.providers, attempts, requests, users: store.users, clock }),
+        ...sessionHandlers({
+          providers: login.providers,
+          attempts,
+          approvals,
+          requests,
+          users: store.users,
+          clock,
+          log,
+        }),
         ...profileHandlers(store.users, store.passwords, hasher, checkPassword, tokens, signedPaths, bans),
         ...sessionsHandlers({ tokens, hub, events: sessionEvents, clock, node: newId() }),
         ...banHandlers(bans, store.bans),
-        ...adminHandlers(store.users, store.passwords, hasher),
+        ...adminHandlers({
+          users: store.users,
+          passwords: store.passwords,
+          hasher,
+          clock,
+          rejectedMs: options.newUsers.pendingMs,
+        }),
         ...groupHandlers(store.groups, policy),
       },
       log,
@@ -227,7 +245,13 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
   }
   const http = createRouter({
     routes: [
-      ...loginRoutes({ providers: login.providers, attempts, users: store.users, isAllowed: origins.isAllowed }),
+      ...loginRoutes({
+        providers: login.providers,
+        attempts,
+        approvals,
+        users: store.users,
+        isAllowed: origins.isAllowed,
+      }),
       ...tokenRoutes(requests),
       ...(parts.onboarded
         ? []
@@ -314,6 +338,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
 
     drain: async () => {
       draining = true
+      approvals.drain()
       const empty =
         connections.size === 0
           ? null

@@ -3,7 +3,7 @@ import type { Bans } from '../auth/bans.ts'
 import type { LoginOutcome, LoginRefusal, LoginRules } from '../auth/login.ts'
 import { normalizeUsername } from '../auth/providers/local.ts'
 import type { Log } from '../log.ts'
-import type { StartFlow } from '../protocol/http.ts'
+import type { FlowStep, StartFlow } from '../protocol/http.ts'
 import type { FlowId } from '../store/model.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -31,6 +31,9 @@ export const loginRefusals: Readonly<Record<LoginRefusal, string>> = {
 export const refusalText = (outcome: Exclude<LoginOutcome, { step: unknown }>): string =>
   'blocked' in outcome ? `Login blocked: ${outcome.blocked}` : loginRefusals[outcome.refused]
 
+/** The form that waits for approval was sent once more, and nothing is decided. */
+export const isAskedAgain = (step: FlowStep): boolean => step.type === 'form' && step.errors['base'] === 'pending'
+
 export const createLoginAttempts = (login: LoginRules, bans: Bans, metrics: Metrics, log: Log): LoginAttempts => {
   const record = (outcome: LoginOutcome, address: string): LoginOutcome => {
     if (!('step' in outcome)) {
@@ -38,6 +41,10 @@ export const createLoginAttempts = (login: LoginRules, bans: Bans, metrics: Metr
     } else if (outcome.step.type === 'create_entry') {
       metrics.login('ok')
       log.info({ address, provider: outcome.step.handler[0] }, 'login')
+    } else if (outcome.waitsFor !== undefined) {
+      log.debug({ address, user: outcome.waitsFor }, 'login waits for approval')
+    } else if (outcome.step.type === 'abort') {
+      log.info({ address, reason: outcome.step.reason }, 'login refused')
     } else if (outcome.step.type === 'form' && 'base' in outcome.step.errors) {
       metrics.login('refused')
       log.info({ address, reason: outcome.step.errors['base'] }, 'login failed')
@@ -48,7 +55,9 @@ export const createLoginAttempts = (login: LoginRules, bans: Bans, metrics: Metr
   const count = (outcome: LoginOutcome, address: string, account: string): void => {
     if (!('step' in outcome)) return
     const { step } = outcome
-    if (step.type === 'create_entry') bans.succeeded(address, account)
+    // Whoever waits for approval gave the right password, and gives none with the step after it.
+    const proved = step.type === 'create_entry' || outcome.waitsFor !== undefined
+    if (proved && account !== '') bans.succeeded(address, account)
     else if (step.type === 'form' && step.errors['base'] === 'invalid_auth') bans.failed(address, { account })
   }
 

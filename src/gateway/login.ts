@@ -2,12 +2,13 @@
 import { isLocalAddress } from '../auth/address.ts'
 import type { LoginOutcome, LoginRefusal, LoginRules } from '../auth/login.ts'
 import { startFlow, stepFlow } from '../protocol/http.ts'
-import type { FlowId } from '../store/model.ts'
+import type { FlowId, UserId } from '../store/model.ts'
 import type { Users } from '../store/store.ts'
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts'
+import type { Approvals } from './approvals.ts'
 import { readJson } from './body.ts'
 import { json, message, NO_STORE, type Route } from './http.ts'
-import { type LoginAttempts, loginRefusals, refusalText } from './login-attempts.ts'
+import { isAskedAgain, type LoginAttempts, loginRefusals, refusalText } from './login-attempts.ts'
 
 const statuses: Readonly<Record<LoginRefusal, number>> = {
   invalid_client: 400,
@@ -21,12 +22,26 @@ const statuses: Readonly<Record<LoginRefusal, number>> = {
   conflict: 409,
 }
 
+/** A request is kept open no longer than this: the listener cuts connections on which nothing moves for 20 s. */
+const LONGEST_WAIT_S = 15
+
+/** Seconds that a client would wait for news (RFC 7240 section 4.3). */
+const waitOf = (request: HttpRequest): number => {
+  const [, seconds = '0'] = /(?:^|[,;\s])wait=(\d{1,9})(?:$|[,;\s])/i.exec(request.header('prefer') ?? '') ?? []
+  return Math.min(Number(seconds), LONGEST_WAIT_S)
+}
+
 export interface LoginRouteOptions {
   readonly providers: LoginRules['providers']
   readonly attempts: LoginAttempts
+  readonly approvals: Approvals
   readonly users: Users
   readonly isAllowed: (origin: string) => boolean
 }
+
+/** It was asked again, and nothing was decided. */
+const isStillWaiting = (outcome: LoginOutcome): outcome is LoginOutcome & { waitsFor: UserId } =>
+  'step' in outcome && outcome.waitsFor !== undefined && isAskedAgain(outcome.step)
 
 /** What a client may choose from, and whether it proposes to stay logged in. */
 export const describeProviders = (providers: LoginRules['providers'], address: string) => ({
@@ -34,7 +49,13 @@ export const describeProviders = (providers: LoginRules['providers'], address: s
   preselect_remember_me: isLocalAddress(address),
 })
 
-export const loginRoutes = ({ providers, attempts, users, isAllowed }: LoginRouteOptions): readonly Route[] => {
+export const loginRoutes = ({
+  providers,
+  attempts,
+  approvals,
+  users,
+  isAllowed,
+}: LoginRouteOptions): readonly Route[] => {
   /** A page of another site must not drive a login: the caller's address can be a credential here. */
   const isCrossSite = (request: HttpRequest): boolean => {
     const site = request.header('sec-fetch-site')
@@ -63,7 +84,11 @@ export const loginRoutes = ({ providers, attempts, users, isAllowed }: LoginRout
     const body = readJson(request, stepFlow)
     if ('refused' in body) return body.refused
     const { client_id, ...input } = body.value
-    return respond(await attempts.step(id as FlowId, client_id, request.address, input))
+    const wait = waitOf(request)
+    const step = () => attempts.step(id as FlowId, client_id, request.address, input)
+    const outcome = await step()
+    if (wait === 0 || !isStillWaiting(outcome)) return respond(outcome)
+    return respond(await approvals.keep(id as FlowId, outcome.waitsFor, wait * 1000, step, isStillWaiting))
   }
 
   const unknown = message(404, loginRefusals.unknown_flow)

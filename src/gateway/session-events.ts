@@ -10,7 +10,7 @@ interface Told {
   /** For the user; null where the user is told nothing. */
   readonly own: object | null
   /** For administrators. */
-  readonly all: object
+  readonly all: readonly object[]
 }
 
 const tell = (change: Change): Told | null => {
@@ -24,17 +24,20 @@ const tell = (change: Change): Told | null => {
         change.kind === 'grant_added'
           ? { type: 'session_added', refresh_token_id: subject, at }
           : { type: 'session_removed', refresh_token_id: subject, reason: data['reason'], at }
-      return { user, own: event, all: { ...event, user_id: user } }
+      return { user, own: event, all: [{ ...event, user_id: user }] }
     }
     case 'user_changed':
       return {
         user: subject as UserId,
         own: { type: 'user_changed', at },
-        all: { type: 'user_updated', user_id: subject, at },
+        all: [{ type: 'user_updated', user_id: subject, at }],
       }
     case 'user_added':
-    case 'user_removed':
-      return { user: subject as UserId, own: null, all: { type: change.kind, user_id: subject, at } }
+    case 'user_removed': {
+      const event = { type: change.kind, user_id: subject, at }
+      const asks = data['approval'] === 'pending' ? [{ type: 'approval_requested', user_id: subject, at }] : []
+      return { user: subject as UserId, own: null, all: [event, ...asks] }
+    }
     default:
       return null
   }
@@ -93,7 +96,9 @@ export class SessionEvents implements ChangeListener {
       for (const hear of [...hearers]) hear(text)
     }
     if (this.#all.size === 0) return
-    const text = JSON.stringify(told.all)
-    for (const hear of [...this.#all]) hear(text)
+    for (const event of told.all) {
+      const text = JSON.stringify(event)
+      for (const hear of [...this.#all]) hear(text)
+    }
   }
 }

@@ -3,13 +3,16 @@
 import { readClaims } from '../auth/jwt.ts'
 import type { LoginOutcome, LoginRefusal, LoginRules } from '../auth/login.ts'
 import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
+import type { FlowStep } from '../protocol/http.ts'
 import type { SessionCommands } from '../protocol/session.ts'
-import type { FlowId } from '../store/model.ts'
+import type { FlowId, UserId } from '../store/model.ts'
 import type { Users } from '../store/store.ts'
+import type { Approvals } from './approvals.ts'
 import { type AnyContext, type AnyHandlers, Refusal } from './dispatch.ts'
 import { describeProviders } from './login.ts'
-import { type LoginAttempts, loginRefusals, refusalText } from './login-attempts.ts'
+import { isAskedAgain, type LoginAttempts, loginRefusals, refusalText } from './login-attempts.ts'
 import type { TokenRequests } from './token-requests.ts'
 
 const codes: Readonly<Record<LoginRefusal, ErrorCode>> = {
@@ -33,11 +36,13 @@ export interface SessionParts {
   readonly attempts: LoginAttempts
   readonly requests: TokenRequests
   readonly users: Users
+  readonly approvals: Approvals
   readonly clock: Clock
+  readonly log: Log
 }
 
 export const sessionHandlers = (parts: SessionParts): AnyHandlers<SessionCommands> => {
-  const { providers, attempts, requests, users, clock } = parts
+  const { providers, attempts, approvals, requests, users, clock, log } = parts
 
   /** The answer to a login's outcome; a login that is over is the socket's no more. */
   const answer = (context: AnyContext, id: string, outcome: LoginOutcome) => {
@@ -49,6 +54,32 @@ export const sessionHandlers = (parts: SessionParts): AnyHandlers<SessionCommand
     const { step } = outcome
     if (step.type !== 'form' && context.logins.delete(id)) context.loginsChanged()
     return step
+  }
+
+  /** What a waiting login has become, in one shape; null where it still waits, or somebody else was told. */
+  const news = (context: AnyContext, { flow_id, handler }: FlowStep, outcome: LoginOutcome): FlowStep | null => {
+    if ('step' in outcome && outcome.waitsFor !== undefined) return null
+    if ('refused' in outcome && (outcome.refused === 'conflict' || outcome.refused === 'unknown_flow')) return null
+    const next = answer(context, flow_id, outcome)
+    if (!(next instanceof Refusal)) return next
+    return { type: 'abort', flow_id, handler, reason: 'not_allowed', description_placeholders: null }
+  }
+
+  /** A login that has to wait goes on by itself: what is decided comes as an event of the command that began the waiting. */
+  const follow = (context: AnyContext, command: number, step: FlowStep, client: string, user: UserId): void => {
+    const look = async (): Promise<void> => {
+      const outcome = await attempts.step(step.flow_id as FlowId, client, context.address, {})
+      const next = news(context, step, outcome)
+      if (next === null) return
+      context.deliver(command, JSON.stringify(next))
+      context.unsubscribe(command)
+    }
+    const tell = (): void => {
+      look().catch((error: unknown) => log.warn({ err: error }, 'a login could not go on after its approval'))
+    }
+    context.subscribe('anyone', approvals.listen(user, tell), command)
+    // It may have been decided while nobody listened.
+    tell()
   }
 
   return {
@@ -71,7 +102,11 @@ export const sessionHandlers = (parts: SessionParts): AnyHandlers<SessionCommand
       // A login belongs to the socket that began it.
       const client = context.logins.get(flow_id)
       if (client === undefined) return unknownFlow
+      const command = context.lastId
       const outcome = await attempts.step(flow_id as FlowId, client_id ?? client, context.address, user_input)
+      if ('step' in outcome && outcome.waitsFor !== undefined && !isAskedAgain(outcome.step)) {
+        follow(context, command, outcome.step, client, outcome.waitsFor)
+      }
       return answer(context, flow_id, outcome)
     },
 

@@ -12,6 +12,8 @@ const user = z.strictObject({
   system_generated: z.boolean(),
   group_ids: z.array(z.string()),
   credentials: z.array(z.strictObject({ type: z.string() })),
+  /** Of users whom nobody has let in. */
+  approval: z.enum(['pending', 'rejected']).optional(),
 })
 
 const name = z.string().max(200)
@@ -57,6 +59,22 @@ export const admin = {
     input: { user_id: z.string() },
     result: z.null(),
     errors: ['no_delete_self', 'not_found', 'cannot_delete_owner'],
+  }),
+
+  'config/auth/approve': command({
+    doc: 'Let a user in who waits for approval, or who was rejected. Logins of the user that wait go on at once.',
+    needs: 'admin',
+    input: { user_id: z.string() },
+    result: z.strictObject({ user }),
+    errors: ['not_found', 'not_pending'],
+  }),
+
+  'config/auth/reject': command({
+    doc: 'Turn a user away who waits for approval. Logins of the user that wait end at once.',
+    needs: 'admin',
+    input: { user_id: z.string() },
+    result: z.strictObject({ user }),
+    errors: ['not_found', 'not_pending'],
   }),
 
   'config/auth_provider/homeassistant/create': command({

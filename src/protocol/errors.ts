@@ -22,6 +22,7 @@ export const errors = {
   cannot_modify_system_group: 'Unable to change system groups.',
   already_exists: 'The name is taken.',
   system_generated: 'Cannot add credentials to a system generated user.',
+  not_pending: 'The user does not wait for approval.',
   credentials_not_found: 'Credentials not found',
   invalid_current_password: 'Invalid current password',
   overloaded: 'Too many password checks are waiting.',

@@ -90,7 +90,7 @@ export const sessions = {
   }),
 
   'config/auth/subscribe': command({
-    doc: 'Hear of every user and every session that is added, changed or removed.',
+    doc: 'Hear of every user and every session that is added, changed or removed, and of users who wait for approval.',
     needs: 'admin',
     input: {},
     result: z.null(),
@@ -115,7 +115,7 @@ export type SessionEvent =
 
 /** What `config/auth/subscribe` brings. */
 export type AdministrationEvent = { readonly user_id: string; readonly at: string } & (
-  | { readonly type: 'user_added' | 'user_updated' | 'user_removed' }
+  | { readonly type: 'user_added' | 'user_updated' | 'user_removed' | 'approval_requested' }
   | {
       readonly type: 'session_added' | 'session_removed'
       readonly refresh_token_id: string

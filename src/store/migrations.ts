@@ -164,4 +164,13 @@ export const migrations = ({ bytes, bigint }: Types): Record<string, Migration> 
         .execute()
     },
   },
+  '0006_approval': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema.alterTable('auth_user').addColumn('approval', 'text').execute()
+      await db.schema.alterTable('auth_user').addColumn('approval_until', bigint).execute()
+      await db.schema.createIndex('auth_user_approval').on('auth_user').column('approval_until').execute()
+      await db.schema.alterTable('auth_flow').addColumn('waits_for', 'text').execute()
+      await db.schema.alterTable('auth_flow').addColumn('waits_until', bigint).execute()
+    },
+  },
 })

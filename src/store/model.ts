@@ -48,6 +48,13 @@ export interface GroupPolicy {
   readonly text: string
 }
 
+/** Somebody who logged in before anybody knew them: inactive until an administrator decides. */
+export interface Approval {
+  readonly state: 'pending' | 'rejected'
+  /** Then the user is removed, as if they had never been here. */
+  readonly until: number
+}
+
 export interface User {
   readonly id: UserId
   readonly name: string | null
@@ -56,6 +63,8 @@ export interface User {
   readonly localOnly: boolean
   readonly systemGenerated: boolean
   readonly groups: readonly GroupId[]
+  /** Left out once somebody let the user in. */
+  readonly approval?: Approval
 }
 
 /** The link between a user and what a provider knows the user as. */
@@ -146,6 +155,8 @@ export interface Flow {
   readonly challenge: string | null
   readonly purpose: Purpose
   readonly expiresAt: number
+  /** Left out until the person is known: whose approval this login waits for, and when that user's time ends. */
+  readonly waitsFor?: { readonly user: UserId; readonly until: number }
 }
 
 /** An address, or a range of them, that is not served for a while. */

@@ -44,6 +44,30 @@ export const passwordStore = ({ read, write }: Executor): Passwords => ({
     return value.numUpdatedRows === 1n
   },
 
+  keep: async (username, hash) => {
+    const { value } = await write(async (db) => {
+      if (await isTaken(db, username)) return 'username_taken' as const
+      await db.insertInto('auth_password').values({ username, hash }).execute()
+      return 'kept' as const
+    })
+    return value
+  },
+
+  unused: () =>
+    read(async (db) => {
+      const rows = await db
+        .selectFrom('auth_password')
+        .select('username')
+        .where(
+          'username',
+          'not in',
+          db.selectFrom('auth_credential').select('subject').where('provider_type', '=', LOCAL),
+        )
+        .orderBy('username')
+        .execute()
+      return rows.map(({ username }) => username)
+    }),
+
   add: async (credential, hash) => {
     const { value } = await write(async (db, log) => {
       const user = await db

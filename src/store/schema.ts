@@ -1,5 +1,6 @@
 /** The tables as Kysely sees them, and rows turned into the model's data. */
 import type {
+  Approval,
   AuthCode,
   Change,
   Credential,
@@ -25,6 +26,9 @@ export interface Tables {
     system_generated: number
     groups: string
     position: number
+    /** null: nobody has to decide about this user. */
+    approval: string | null
+    approval_until: number | null
   }
   auth_group: { id: string; name: string; name_key: string; policy: string; version: number; position: number }
   auth_credential: { id: string; user_id: string; provider_type: string; provider_id: string; subject: string }
@@ -76,6 +80,8 @@ export interface Tables {
     challenge: string | null
     purpose: string
     expires_at: number
+    waits_for: string | null
+    waits_until: number | null
   }
 }
 
@@ -87,6 +93,9 @@ export const toUser = (row: Omit<Tables['auth_user'], 'position'>): User => ({
   localOnly: row.local_only === 1,
   systemGenerated: row.system_generated === 1,
   groups: JSON.parse(row.groups) as GroupId[],
+  ...(row.approval === null
+    ? {}
+    : { approval: { state: row.approval as Approval['state'], until: row.approval_until ?? 0 } }),
 })
 
 export const fromUser = (user: User): Omit<Tables['auth_user'], 'position'> => ({
@@ -97,6 +106,8 @@ export const fromUser = (user: User): Omit<Tables['auth_user'], 'position'> => (
   local_only: Number(user.localOnly),
   system_generated: Number(user.systemGenerated),
   groups: JSON.stringify(user.groups),
+  approval: user.approval?.state ?? null,
+  approval_until: user.approval?.until ?? null,
 })
 
 export const toGroup = (row: Tables['auth_group']): Group => ({
@@ -206,6 +217,7 @@ export const toFlow = (row: Tables['auth_flow']): Flow => ({
   challenge: row.challenge,
   purpose: row.purpose as Purpose,
   expiresAt: row.expires_at,
+  ...(row.waits_for === null ? {} : { waitsFor: { user: row.waits_for as User['id'], until: row.waits_until ?? 0 } }),
 })
 
 export const fromFlow = (flow: Flow): Tables['auth_flow'] => ({
@@ -220,6 +232,8 @@ export const fromFlow = (flow: Flow): Tables['auth_flow'] => ({
   challenge: flow.challenge,
   purpose: flow.purpose,
   expires_at: flow.expiresAt,
+  waits_for: flow.waitsFor?.user ?? null,
+  waits_until: flow.waitsFor?.until ?? null,
 })
 
 export const toChange = (row: Tables['auth_change']): Change => ({

@@ -1,5 +1,6 @@
 /** The store's promises in SQL, one implementation for every dialect. How a transaction is run is the driver's. */
 import type { Clock } from '../clock.ts'
+import { approvalStore, removeUnapproved } from './approvals.ts'
 import { banStore } from './bans.ts'
 import type { Executor } from './executor.ts'
 import { groupStore } from './groups.ts'
@@ -19,7 +20,7 @@ export const sqlStore = (name: string, executor: Executor, clock: Clock): Store 
   const touches = new Touches(executor, clock)
   return {
     name,
-    users: userStore(executor),
+    users: { ...userStore(executor), ...approvalStore(executor) },
     groups: groupStore(executor),
     passwords: passwordStore(executor),
     tokens: tokenStore(executor, touches),
@@ -34,7 +35,7 @@ export const sqlStore = (name: string, executor: Executor, clock: Clock): Store 
     changes: (from, limit) => executor.read((db) => readChanges(db, from, limit)),
     sweep: async (now) => {
       executor.recover()
-      await executor.write(async (db) => {
+      await executor.write(async (db, log) => {
         await db
           .deleteFrom('auth_code')
           .where('expires_at', '<=', now - KEEP_PAST_END_MS)
@@ -45,6 +46,7 @@ export const sqlStore = (name: string, executor: Executor, clock: Clock): Store 
           .execute()
         await db.deleteFrom('auth_ban').where('ends_at', '<=', now).execute()
         await db.deleteFrom('auth_place').where('expires_at', '<=', now).execute()
+        await removeUnapproved(db, log, now)
       })
     },
     close: async () => {

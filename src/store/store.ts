@@ -79,11 +79,11 @@ export interface UserChange {
   readonly name?: string | null
   readonly groups?: readonly GroupId[]
   readonly localOnly?: boolean
-  /** False ends all grants of the user; true brings none of them back. */
+  /** False ends all grants of the user; true brings none of them back, and lets a user in who waits for approval. */
   readonly isActive?: boolean
 }
 
-export interface Users {
+export interface Users extends Approvals {
   /** True once there is a user that is not a system user. */
   any(): Promise<boolean>
   /** Makes the first user, its password and a code for it. Of racing callers exactly one gets `created`. */
@@ -104,6 +104,23 @@ export interface Users {
   /** Removes a user with credentials, passwords and grants. The owner stays. */
   remove(id: UserId): Promise<'removed' | 'not_found' | 'owner'>
   credentials(id: UserId): Promise<readonly Credential[]>
+}
+
+/** Users whom nobody has made: they come with their first login, and may have to wait. */
+export interface Approvals {
+  /**
+   * Makes the user of a credential that has none, in one step; of racing callers one makes it, and all get it. `full`: as many
+   * as `pending` wait already; `no_owner`: the first user is made in another way.
+   */
+  enroll(
+    user: User,
+    credential: Credential,
+    pending: number,
+  ): Promise<{ readonly user: User; readonly credential: Credential } | 'full' | 'no_owner'>
+  /** Lets a user in who waits, or who was rejected. Of racing deciders the later one gets `not_pending`. */
+  approve(id: UserId): Promise<User | 'not_found' | 'not_pending'>
+  /** Turns a waiting user away, which is remembered until `until`. */
+  reject(id: UserId, until: number): Promise<User | 'not_found' | 'not_pending'>
 }
 
 /** What is to be changed of a group; what is left out stays. */
@@ -128,6 +145,10 @@ export interface Groups {
 export interface Passwords {
   /** The stored hash of a user name of the local provider. */
   hash(username: string): Promise<string | null>
+  /** Keeps a user name and password of nobody: who logs in with it for the first time becomes a user by that. */
+  keep(username: string, hash: string): Promise<'kept' | 'username_taken'>
+  /** The user names that are nobody's, in the order of their texts. */
+  unused(): Promise<readonly string[]>
   /** Gives a user a user name and password: the one credential of the local provider that each may have. */
   add(
     credential: Credential,
@@ -261,7 +282,10 @@ export interface Store {
   readonly condition: StoreCondition
   /** The log from a number on, that row included, at most `limit` rows. */
   changes(from: number, limit: number): Promise<readonly Change[]>
-  /** Removes what is past its time and decides nothing: codes, flows, places and bans; and recovers from a full disk. */
+  /**
+   * Removes what is past its time and decides nothing: codes, flows, places, bans, and users whom nobody approved; and recovers
+   * from a full disk.
+   */
   sweep(now: number): Promise<void>
   close(): Promise<void>
 }

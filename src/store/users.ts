@@ -4,13 +4,13 @@ import { groupsExist } from './groups.ts'
 import type { Db } from './log.ts'
 import type { User, UserId } from './model.ts'
 import { fromCode, fromCredential, fromUser, toCredential, toUser } from './schema.ts'
-import type { Users } from './store.ts'
+import type { Approvals, Users } from './store.ts'
 import { revokeRows } from './tokens.ts'
 
 /** Passwords belong to the local provider's credentials: their subject is the user name. */
 const LOCAL = ['provider_type', '=', 'homeassistant'] as const
 
-const insertUser = async (db: Db, user: User): Promise<void> => {
+export const insertUser = async (db: Db, user: User): Promise<void> => {
   const { last } = await db
     .selectFrom('auth_user')
     .select((eb) => eb.fn.max('position').as('last'))
@@ -30,7 +30,7 @@ const endGrants = async (db: Db, log: Log, user: UserId, reason: string): Promis
 /** What ends somebody's rights has to work on a full disk too. */
 const VITAL = { vital: true }
 
-export const userStore = ({ read, write }: Executor): Users => ({
+export const userStore = ({ read, write }: Executor): Omit<Users, keyof Approvals> => ({
   any: () =>
     read(async (db) => {
       const row = await db
@@ -119,7 +119,8 @@ export const userStore = ({ read, write }: Executor): Users => ({
       const user = toUser(row)
       if (user.systemGenerated) return 'system_generated' as const
       if (user.isOwner && change.isActive === false) return 'owner' as const
-      const changed: User = { ...user, ...change }
+      const { approval, ...rest } = user
+      const changed: User = { ...(change.isActive === true ? rest : user), ...change }
       await db.updateTable('auth_user').set(fromUser(changed)).where('id', '=', id).execute()
       if (!changed.isActive) await endGrants(db, log, id, 'user_inactive')
       log({ kind: 'user_changed', subject: id, data: {} })

@@ -11,10 +11,12 @@ export interface Answer {
   readonly retryAfter: number | null
 }
 
-const call = async (method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> => {
+type Headers = Readonly<Record<string, string>>
+
+const call = async (method: 'GET' | 'POST', path: string, body?: unknown, more: Headers = {}): Promise<Answer> => {
   try {
     const sent =
-      body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+      body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...more } }
     const response = await fetch(path, { method, cache: 'no-store', redirect: 'error', ...sent })
     const retryAfter = Number.parseInt(response.headers.get('retry-after') ?? '', 10)
     return {
@@ -40,6 +42,15 @@ export const startFlow = (request: LoginRequest, handler: Handler): Promise<Answ
 
 export const stepFlow = (id: string, clientId: string, input: Readonly<Record<string, string>>): Promise<Answer> =>
   call('POST', `/auth/login_flow/${encodeURIComponent(id)}`, { ...input, client_id: clientId })
+
+/** Asks what has become of a login that waits for approval: `atOnce`, or when it is decided, or after some seconds. */
+export const awaitFlow = (id: string, clientId: string, atOnce: boolean): Promise<Answer> =>
+  call(
+    'POST',
+    `/auth/login_flow/${encodeURIComponent(id)}`,
+    { client_id: clientId },
+    atOnce ? {} : { prefer: 'wait=15' },
+  )
 
 export const getSteps = (): Promise<Answer> => call('GET', '/api/onboarding')
 

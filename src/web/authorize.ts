@@ -1,6 +1,6 @@
 /** The login page: runs a login flow for the application that sent the person here, and sends them back with a code. */
 import type { AbortStep, FlowStep, FormField, FormStep, Handler } from '../protocol/http.ts'
-import { type Answer, codeOf, explain, getProviders, startFlow, stepFlow } from './api.ts'
+import { type Answer, awaitFlow, codeOf, explain, getProviders, startFlow, stepFlow } from './api.ts'
 import { createForm, drawField, type Field } from './form.ts'
 import { fillTexts, part, say, show } from './page.ts'
 import { destination, isOwn, type LoginRequest, readRequest, recipient } from './request.ts'
@@ -36,6 +36,15 @@ const toField = ({ name }: FormField): Field => {
   })
 }
 
+/** After an answer that did not come. */
+const RETRY_MS = 3000
+/** Questions about a login that waits are this far apart, however fast they are answered. */
+const SHORTEST_MS = 1000
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+const isPending = ({ status, body }: Answer): boolean => status === 200 && (body as FlowStep).type === 'form'
+
 const run = (request: LoginRequest): void => {
   const keep = part('keep', HTMLInputElement)
   let flow: FormStep | null = null
@@ -51,7 +60,31 @@ const run = (request: LoginRequest): void => {
     location.replace(address)
   }
 
+  /** Waits until somebody has decided. A new flow, or none, ends it. */
+  const wait = async (waiting: FormStep): Promise<void> => {
+    const status = part('pending-status', HTMLElement)
+    flow = waiting
+    say(status, '')
+    show('pending')
+    let isLost = false
+    while (flow === waiting) {
+      const began = Date.now()
+      // Whoever was told that the gateway does not answer is to know at once when it does.
+      const answer = await awaitFlow(waiting.flow_id, request.clientId, isLost)
+      if (flow !== waiting) return
+      isLost = answer.status === 0 || answer.status === 429 || answer.status >= 500
+      if (!isLost && !isPending(answer)) return answer.status === 200 ? follow(answer.body as FlowStep) : fail(answer)
+      const sentence = isLost ? text('login.pending.lost') : ''
+      if (status.textContent !== sentence) say(status, sentence)
+      await pause(isLost ? RETRY_MS : SHORTEST_MS - (Date.now() - began))
+    }
+  }
+
   const ask = (step: FormStep): void => {
+    if (step.step_id === 'pending') {
+      void wait(step)
+      return
+    }
     const isSame = flow?.flow_id === step.flow_id && flow.step_id === step.step_id
     flow = step
     const isSecondStep = step.step_id === 'mfa' || step.step_id === 'select_mfa_module'
@@ -69,8 +102,12 @@ const run = (request: LoginRequest): void => {
     form.complain(text(isTextKey(error) ? error : 'login.error.other'), last)
   }
 
-  const end = ({ reason }: AbortStep): void =>
-    stop(text(reason === 'login_expired' ? 'login.expired' : 'login.error.other'), true)
+  const end = ({ reason }: AbortStep): void => {
+    const waited = `login.abort.${reason}.${flow?.step_id}`
+    const key = isTextKey(waited) ? waited : `login.abort.${reason}`
+    flow = null
+    stop(text(isTextKey(key) ? key : 'login.error.other'), true)
+  }
 
   const follow = (step: FlowStep): void => {
     switch (step.type) {
@@ -86,10 +123,14 @@ const run = (request: LoginRequest): void => {
     }
   }
 
+  const fail = (answer: Answer): void => {
+    flow = null
+    stop(answer.status === 404 ? text('login.unknownFlow') : explain(answer), true)
+  }
+
   /** Whether the flow is over, or the same input may be sent again. */
   const refused = (answer: Answer): void => {
-    if (answer.status === 404) stop(text('login.unknownFlow'), true)
-    else if (answer.status === 400 || answer.status === 403) stop(explain(answer), true)
+    if ([400, 403, 404].includes(answer.status)) fail(answer)
     else form.complain(explain(answer))
   }
 
@@ -117,10 +158,12 @@ const run = (request: LoginRequest): void => {
 
   const form = createForm({ idle: 'login.submit', busy: 'login.busy' }, submit)
   part('client', HTMLElement).textContent = recipient(request)
-  part('again', HTMLButtonElement).addEventListener('click', () => {
-    flow = null
-    void begin()
-  })
+  for (const id of ['again', 'other']) {
+    part(id, HTMLButtonElement).addEventListener('click', () => {
+      flow = null
+      void begin()
+    })
+  }
   void begin()
 }
 

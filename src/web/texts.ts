@@ -31,7 +31,18 @@ const texts = {
   'login.invalidRedirect':
     'Invalid redirect URI. The application asks to send you to an address that is not safe or not complete.',
   'login.noProvider': 'This gateway has no way to log in.',
-  'login.expired': 'The login took too long.',
+  'login.pending.title': 'Waiting for approval',
+  'login.pending.text': 'You are new here, so the owner of this gateway has to let you in first.',
+  'login.pending.stay':
+    'Stay on this page and it goes on by itself. Or close it, and log in again once you have been let in.',
+  'login.pending.lost': 'The gateway does not answer. Trying again…',
+  'login.pending.other': 'Log in as somebody else',
+  'login.abort.login_expired': 'The login took too long.',
+  'login.abort.login_expired.pending':
+    'You have not been let in yet. Your request stands: log in again later to see whether you have.',
+  'login.abort.rejected': 'You were not let in. If you think that is a mistake, ask the owner of this gateway.',
+  'login.abort.approval_expired': 'Nobody let you in in time. Log in again to ask once more.',
+  'login.abort.not_allowed': 'Too many people are waiting to be let in. Try again another day.',
   'login.unknownFlow': 'The gateway does not know this login any more.',
   'login.error.invalid_auth': 'Wrong username or password.',
   'login.error.invalid_code': 'That code is not right.',

@@ -37,7 +37,7 @@ test('what is wrong is told in one line each, and the command fails', async () =
     code: 64,
     stdout: '',
     stderr: [
-      'latchkey: latchkey.yaml:3: there is no setting logs; known are data_dir, log, server, security, clients, policy, hashing, tokens, sessions, limits, home_assistant',
+      'latchkey: latchkey.yaml:3: there is no setting logs; known are data_dir, log, server, security, clients, policy, hashing, tokens, sessions, users, limits, home_assistant',
       'latchkey: latchkey.yaml:2: server.port must be a whole number, not "x"',
       '',
     ].join('\n'),

@@ -70,6 +70,38 @@ describe.each([
     await session(url, 'ann', 'secret words')
   })
 
+  test('whoever logs in for the first time waits, is seen to wait, and is let in or turned away', async () => {
+    addAnn()
+    expect(withPassword('eve password', 'credential', 'add', 'eve')).toMatch(/^user name eve added/)
+    withPassword('mal password', 'credential', 'add', 'mal')
+    withPassword('old password', 'credential', 'add', 'old')
+    expect(await json('credential', 'list')).toEqual([{ username: 'eve' }, { username: 'mal' }, { username: 'old' }])
+    expect((await latchkey('credential', 'remove', 'old')).stdout).toBe('user name old removed\n')
+    await refused(['credential', 'remove', 'old'], /there is no user name old; see latchkey credential list/)
+    await refused(['credential', 'remove', 'ann'], /ann is somebody's; see latchkey user remove/)
+    expect(() => withPassword('new password', 'credential', 'add', 'ann')).toThrow(/the user name ann is taken/)
+    await refused(['user', 'approve', 'eve'], /there is no user eve; see latchkey user list/)
+    const first = await node()
+    await expect(session(first.url, 'eve', 'eve password')).rejects.toThrow('login')
+    await expect(session(first.url, 'mal', 'mal password')).rejects.toThrow('login')
+    if (!serving) await first.child.kill('SIGTERM')
+    const listed = (await latchkey('user', 'list')).stdout
+    expect(listed).toMatch(/^eve +eve +user +pending +no +0 /m)
+    expect(await json('credential', 'list')).toEqual([])
+    expect((await latchkey('user', 'approve', 'eve')).stdout).toBe('eve is let in\n')
+    expect((await latchkey('user', 'reject', 'mal')).stdout).toBe('mal is turned away\n')
+    expect(await json('user', 'list')).toMatchObject([
+      { username: 'ann', active: true, approval: null },
+      { username: 'eve', active: true, approval: null },
+      { username: 'mal', active: false, approval: 'rejected' },
+    ])
+    await refused(['user', 'approve', 'eve'], /eve does not wait for approval/)
+    await refused(['user', 'reject', 'mal'], /mal does not wait for approval/)
+    const { url } = serving ? first : await serve(folder)
+    await session(url, 'eve', 'eve password')
+    await expect(session(url, 'mal', 'mal password')).rejects.toThrow('login')
+  })
+
   test('a password is set, and the old one is good no more', async () => {
     addAnn()
     expect(withPassword('new words', 'user', 'password', 'ann')).toMatch(/^password of ann set; 0 sessions ended/)

@@ -78,7 +78,7 @@ test.each<[string, string]>([
   ],
   [
     'hash: 1',
-    'latchkey.yaml:1: there is no setting hash; known are data_dir, log, server, security, clients, policy, hashing, tokens, sessions, limits, home_assistant',
+    'latchkey.yaml:1: there is no setting hash; known are data_dir, log, server, security, clients, policy, hashing, tokens, sessions, users, limits, home_assistant',
   ],
   [
     'tokens: 30m',
@@ -86,7 +86,7 @@ test.each<[string, string]>([
   ],
   [
     '- server',
-    'latchkey.yaml:1: a configuration is a map of keys; known are data_dir, log, server, security, clients, policy, hashing, tokens, sessions, limits, home_assistant',
+    'latchkey.yaml:1: a configuration is a map of keys; known are data_dir, log, server, security, clients, policy, hashing, tokens, sessions, users, limits, home_assistant',
   ],
   ['log: json\nlog: pretty', 'latchkey.yaml:2: Map keys must be unique'],
   ['log: "json', 'latchkey.yaml:1: Missing closing "quote'],

@@ -1,6 +1,9 @@
 /** Every transcript of PROTOCOL.md, replayed against a gateway to the letter. */
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { OperationInput, OperationName } from '../../src/control/operations.ts'
+import { askControl } from '../../src/control/socket.ts'
+import { DataDir } from '../../src/datadir.ts'
 import { closeRigs, exchange, grantOf, logIn, post, type RawSocket, type Rig, rawSocket, rig } from '../rig.ts'
 
 const CLIENT = 'https://example.com/app'
@@ -35,6 +38,11 @@ const pattern = (line: string, values: ReadonlyMap<string, string>): RegExp => {
   return new RegExp(`^${source}$`, 's')
 }
 
+/** What an operator does meanwhile. */
+const operate = async <N extends OperationName>(gateway: Rig, name: N, input: OperationInput<N>): Promise<void> => {
+  expect(await askControl(DataDir.at(gateway.dataDir).control, name, input)).toEqual({ result: null })
+}
+
 class Replay {
   readonly #gateway: Rig
   readonly #values: Map<string, string>
@@ -49,6 +57,7 @@ class Replay {
   async line(line: string): Promise<void> {
     const rest = line.slice(2)
     if (line === 'authenticated') await this.#authenticate()
+    else if (line === 'eve is approved') await operate(this.#gateway, 'user.approve', { user: 'eve' })
     else if (line.startsWith('> ')) this.#answer = this.#request(this.#fill(rest))
     else if (line.startsWith('< ')) this.#compare(rest, await this.#answer!)
     else if (line.startsWith('C ')) this.#open().send(this.#fill(rest))
@@ -121,6 +130,7 @@ describe('transcripts of PROTOCOL.md', () => {
     const gateway = await rig()
     await post(`${gateway.url}/api/onboarding/users`, { ...ANN, language: 'en', client_id: CLIENT })
     const tokens = await exchange(gateway.url, await logIn(gateway.url, CLIENT, CLIENT, ANN), CLIENT)
+    await operate(gateway, 'credential.add', { username: 'eve', password: ANN.password })
     const values = new Map([
       ['ACCESS', tokens.access_token],
       ['REFRESH', tokens.refresh_token],

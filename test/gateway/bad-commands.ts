@@ -87,6 +87,8 @@ export const fieldsOf: Readonly<Record<string, Readonly<Record<string, Field>>>>
     local_only: optional(bool),
   },
   'config/auth/delete': { user_id: str },
+  'config/auth/approve': { user_id: str },
+  'config/auth/reject': { user_id: str },
   'config/auth_provider/homeassistant/create': { user_id: str, username: str, password: str },
   'config/auth_provider/homeassistant/delete': { username: str },
   'config/auth_provider/homeassistant/admin_change_password': { user_id: str, password: str },

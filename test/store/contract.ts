@@ -1,4 +1,5 @@
 /** What every store promises. A driver joins by running this over its own database. */
+import { approvalsContract } from './contract-approvals.ts'
 import { groupsContract } from './contract-groups.ts'
 import { loginsContract } from './contract-logins.ts'
 import { tokensContract } from './contract-tokens.ts'
@@ -10,4 +11,5 @@ export const storeContract = (name: string, create: () => Driver): void => {
   groupsContract(name, create)
   tokensContract(name, create)
   loginsContract(name, create)
+  approvalsContract(name, create)
 }

@@ -35,7 +35,7 @@ export const localProvider = (check: PasswordCheck): AuthProvider => ({
     if (!parsed.success) return { kind: 'malformed' }
     const username = normalizeUsername(parsed.data.username)
     return (await check(username, parsed.data.password, address))
-      ? { kind: 'identity', subject: username }
+      ? { kind: 'identity', subject: username, name: username }
       : { kind: 'refused', error: 'invalid_auth' }
   },
 })

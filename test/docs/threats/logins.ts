@@ -63,6 +63,10 @@ export const logins: readonly Row[] = [
   held('D30', 'DNS rebinding', 'Where the address is the credential, Host must be a loopback name.'),
   held('D31', 'A neighbour behind the same address', 'Pushes out nobody’s login that was typed into.'),
   held('D32', 'An own login between guesses', 'Takes off nothing but its own.'),
-  later('D33', 'Pending users', 'At most a thousand, for thirty days.', 'with approval.'),
+  held(
+    'D33',
+    'Pending users fill the table',
+    'At most a thousand, for thirty days; one for each identity, made at the end of a login. At the cap the login ends, and nobody who was let in is touched.',
+  ),
   later('D34', 'Forged identity headers', 'Count from trusted proxies alone.', PROVIDERS),
 ]
