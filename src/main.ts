@@ -12,7 +12,8 @@ import { createControl } from './control/operations.ts'
 import { listenControl } from './control/socket.ts'
 import { DataDir } from './datadir.ts'
 import { countDescriptors, descriptorLimit, guardDescriptors, reserveOf } from './descriptors.ts'
-import { createGateway } from './gateway/gateway.ts'
+import { type Brought, checkApplication } from './gateway/application.ts'
+import { buildGateway, type Gateway } from './gateway/gateway.ts'
 import { isOnboarded } from './gateway/onboarding-steps.ts'
 import type { Pages } from './gateway/pages.ts'
 import type { Log } from './log.ts'
@@ -34,6 +35,8 @@ export interface StartOptions {
   readonly strict?: boolean
   /** Also count what the process itself uses; for one gateway in a process. */
   readonly processMetrics?: boolean
+  /** What the program around it brings. */
+  readonly application?: Brought
 }
 
 export interface Running {
@@ -49,6 +52,8 @@ export interface Running {
   readonly setUpUrl: string | null
   /** Reads anew what can change while running: certificate and key. What is wrong with them is logged, and the former stay. */
   renew(): Promise<void>
+  /** Sends one of the application's events. */
+  readonly publish: Gateway['publish']
   /** Takes nothing new, finishes what is under way, closes the sockets and the store. Calling it again does nothing more. */
   stop(): Promise<void>
 }
@@ -135,8 +140,12 @@ export const openData = async (config: Config, clock: Clock): Promise<Data> => {
   return { ...opened, dir, keys, hasher }
 }
 
-/** Starts listening. Rejects with `StoreRefused`, `TlsRefused`, or the system's error where a port cannot be had; nothing is left open then. */
+/**
+ * Starts listening. Rejects with `StoreRefused`, `TlsRefused`, a `TypeError` where an application's declarations are wrong, or
+ * the system's error where a port cannot be had; nothing is left open then.
+ */
 export const start = async (config: Config, log: Log, options: StartOptions = {}): Promise<Running> => {
+  if (options.application !== undefined) checkApplication(options.application)
   const clock = options.clock ?? systemClock
   const { dir, keys, store, feed, copy, hasher } = await openData(config, clock)
 
@@ -157,7 +166,7 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
     let base = config['server.external_url'] ?? ''
     const descriptors = descriptorLimit()
     if (options.processMetrics === true) collectDefaultMetrics({ register: registry })
-    const gateway = createGateway(
+    const gateway = buildGateway(
       {
         store,
         feed,
@@ -175,6 +184,7 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
           code: () => setupCode,
           done: ownerMade,
         },
+        application: options.application,
       },
       gatewayOptions(config, {
         sockets: descriptors - reserveOf(descriptors) - (await countDescriptors()),
@@ -227,6 +237,7 @@ export const start = async (config: Config, log: Log, options: StartOptions = {}
       insteadBecause,
       store: store.name,
       setUpUrl: setupCode === null ? null : `${url}/onboarding.html#code=${setupCode}`,
+      publish: gateway.publish,
       renew: async () => {
         if (tls === null) return
         try {

@@ -112,6 +112,7 @@ export const rig = async (
     dataDir,
     logged,
     renew: () => running.renew(),
+    publish: (...event) => running.publish(...event),
     stop: () => running.stop(),
     restart: async () => {
       const { port } = new URL(running.url)

@@ -10,7 +10,7 @@ import { mint, readClaims } from '../../src/auth/jwt.ts'
 import { deriveKeys } from '../../src/auth/secrets.ts'
 import { systemClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config/config.ts'
-import { createGateway } from '../../src/gateway/gateway.ts'
+import { buildGateway } from '../../src/gateway/gateway.ts'
 import { gatewayOptions } from '../../src/options.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { HttpRequest, HttpResponse, Peer } from '../../src/transport/transport.ts'
@@ -50,7 +50,7 @@ export const openBench = async (): Promise<Bench> => {
   })
   const hasher = await PasswordHasher.create({ memoryKib: 8192, time: 1, parallelism: 1, concurrency: 1, queue: 10 })
   const setUp = { code: () => null, done: () => undefined }
-  const { app, drain } = createGateway(
+  const { app, drain } = buildGateway(
     {
       store,
       feed,

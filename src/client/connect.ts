@@ -1,19 +1,21 @@
 /** A connection that outlives its sockets: it comes back after a loss, with a good token and all subscriptions. */
+import type { Application, EventsOf, HeardDataOf } from '../protocol/application.ts'
 import type { FieldsOf, ResultOf } from '../protocol/command.ts'
-import type { AllCommands } from '../protocol/commands.ts'
 import type { AbstractAuth } from './auth.ts'
 import { type ClientClock, type ClientTimer, platformClock } from './clock.ts'
 import { CommandFailed, ConnectionEnded, SocketClosed, TokenRefused, TokenUnavailable } from './errors.ts'
 import { afterMsOf, delayMs, type Next, nextOf } from './retry.ts'
 import {
   type AuthenticatedSocket,
+  type BusEvent,
+  type CommandsIn,
   type EventOf,
   type OpenOptions,
   type StartedSocket,
   type SubscribeType,
   startSocket,
 } from './socket.ts'
-import { Subscriptions } from './subscriptions.ts'
+import { Subscriptions, type Wanted } from './subscriptions.ts'
 
 export type ConnectionState =
   | { readonly state: 'connecting' }
@@ -32,20 +34,31 @@ export interface ConnectOptions {
   readonly random?: () => number
 }
 
-export interface Connection {
+/** `App`: the module that declares an application's commands and events, as `typeof import('./chat.js')`. */
+export interface Connection<App extends Application = Application> {
   /**
    * Sends a command, as soon as there is a socket. Rejects with `CommandFailed`; with `SocketClosed` if the socket ended
    * before the answer (it is not sent again: whether it was executed is not known); with `ConnectionEnded`.
    */
-  command<T extends keyof AllCommands>(type: T, fields: FieldsOf<AllCommands[T]>): Promise<ResultOf<AllCommands[T]>>
+  command<T extends keyof CommandsIn<App>>(
+    type: T,
+    fields: FieldsOf<CommandsIn<App>[T]>,
+  ): Promise<ResultOf<CommandsIn<App>[T]>>
+  /** Hears an application's events of one type. */
+  subscribe<E extends keyof EventsOf<App>>(
+    type: 'subscribe_events',
+    fields: { readonly event_type: E },
+    onEvent: (event: BusEvent<E, HeardDataOf<EventsOf<App>[E]>>) => void,
+    onLost?: (error: CommandFailed) => void,
+  ): Promise<() => Promise<void>>
   /**
    * Hears events on this socket and on every later one. Resolves, once the server has agreed, to a function that ends it.
    * Rejects with `CommandFailed` or `ConnectionEnded`. `onLost` is called if the server refuses it after a reconnect.
    */
-  subscribe<T extends SubscribeType>(
+  subscribe<T extends SubscribeType<App>>(
     type: T,
-    fields: FieldsOf<AllCommands[T]>,
-    onEvent: (event: EventOf<T>) => void,
+    fields: FieldsOf<CommandsIn<App>[T]>,
+    onEvent: (event: EventOf<T, App>) => void,
     onLost?: (error: CommandFailed) => void,
   ): Promise<() => Promise<void>>
   readonly state: ConnectionState
@@ -93,7 +106,10 @@ const watch = (socket: AuthenticatedSocket, clock: ClientClock, dead: () => void
  * Connects, and goes on doing so until the session is over, a repetition would not help, or `close` is called. Nothing is
  * thrown: what cannot be mended is told by `closed`.
  */
-export const connect = (auth: AbstractAuth, options: ConnectOptions = {}): Connection => {
+export const connect = <App extends Application = Application>(
+  auth: AbstractAuth,
+  options: ConnectOptions = {},
+): Connection<App> => {
   const { clock = platformClock, random = Math.random, onState } = options
   const subscriptions = new Subscriptions(clock)
   const waiting = new Set<{ resolve: (socket: AuthenticatedSocket) => void; reject: (error: Error) => void }>()
@@ -228,9 +244,14 @@ export const connect = (auth: AbstractAuth, options: ConnectOptions = {}): Conne
   /** What would be sent on a socket that is over waits for the next. */
   const usable = (): AuthenticatedSocket | null => (started?.isOver() === false ? current : null)
 
-  return {
+  const connection: Connection = {
     command: async (type, fields) => (usable() ?? (await open())).command(type, fields),
-    subscribe: async (type, fields, onEvent, onLost = () => undefined) => {
+    subscribe: async (
+      type: SubscribeType,
+      fields: object,
+      onEvent: (event: never) => void,
+      onLost: Wanted['onLost'] = () => undefined,
+    ) => {
       if (ended !== null) throw ended
       return subscriptions.add({ type, fields, onEvent, onLost })
     },
@@ -240,4 +261,6 @@ export const connect = (auth: AbstractAuth, options: ConnectOptions = {}): Conne
     closed,
     close: () => end(new ConnectionEnded(null)),
   }
+  // What an application declares is types alone: it crosses the wire like everything else.
+  return connection as Connection<never> as Connection<App>
 }

@@ -17,6 +17,7 @@ export { type ExchangeOptions, OAuth2Session, type SessionOptions, type Token } 
 export {
   type AuthenticatedSocket,
   type BusEvent,
+  type CommandsIn,
   type EventOf,
   type OpenOptions,
   openSocket,

@@ -1,4 +1,12 @@
 /** An authenticated socket with typed commands. It holds the access token only until it was sent, and stores nothing. */
+import type {
+  Application,
+  CommandsOf,
+  EventsOf,
+  HeardDataOf,
+  HeardOf,
+  SubscriptionsOf,
+} from '../protocol/application.ts'
 import type { FieldsOf, ResultOf } from '../protocol/command.ts'
 import type { AllCommands } from '../protocol/commands.ts'
 import type { AdministrationEvent, SessionEvent } from '../protocol/sessions.ts'
@@ -23,35 +31,56 @@ export interface OpenOptions {
   ) => WebSocketLike
 }
 
+/** The server's own commands, and those of an application. */
+export type CommandsIn<App extends Application = Application> = AllCommands & CommandsOf<App>
+
 /** The commands that events follow. */
-export type SubscribeType = Extract<keyof AllCommands, `subscribe_${string}` | `${string}/subscribe`>
+export type SubscribeType<App extends Application = Application> =
+  | Extract<keyof AllCommands, `subscribe_${string}` | `${string}/subscribe`>
+  | SubscriptionsOf<CommandsOf<App>>
 
 /** An event of the server's bus, in Home Assistant's shape. */
-export interface BusEvent {
-  readonly event_type: string
-  readonly data: Readonly<Record<string, unknown>>
+export interface BusEvent<Type = string, Data = Readonly<Record<string, unknown>>> {
+  readonly event_type: Type
+  readonly data: Data
   /** ISO 8601, with an offset. */
   readonly time_fired: string
 }
 
-/** What a subscription hears. */
-export type EventOf<T extends SubscribeType> = {
+interface OwnEvents {
   subscribe_events: BusEvent
   'auth/subscribe': SessionEvent
   'config/auth/subscribe': AdministrationEvent
-}[T]
+}
 
-export interface AuthenticatedSocket {
+/** What a subscription hears. */
+export type EventOf<T extends SubscribeType<App>, App extends Application = Application> = T extends keyof OwnEvents
+  ? OwnEvents[T]
+  : T extends keyof CommandsOf<App>
+    ? HeardOf<CommandsOf<App>[T]>
+    : never
+
+/** `App`: the module that declares an application's commands and events, as `typeof import('./chat.js')`. */
+export interface AuthenticatedSocket<App extends Application = Application> {
   /** Sends a command. Rejects with `CommandFailed`, or `SocketClosed` if the answer can no longer come. */
-  command<T extends keyof AllCommands>(type: T, fields: FieldsOf<AllCommands[T]>): Promise<ResultOf<AllCommands[T]>>
+  command<T extends keyof CommandsIn<App>>(
+    type: T,
+    fields: FieldsOf<CommandsIn<App>[T]>,
+  ): Promise<ResultOf<CommandsIn<App>[T]>>
+  /** Hears an application's events of one type. */
+  subscribe<E extends keyof EventsOf<App>>(
+    type: 'subscribe_events',
+    fields: { readonly event_type: E },
+    onEvent: (event: BusEvent<E, HeardDataOf<EventsOf<App>[E]>>) => void,
+  ): Promise<() => Promise<void>>
   /**
    * Sends a command that events follow. Resolves, once the server has agreed, to a function that ends the subscription.
    * Rejects as `command` does.
    */
-  subscribe<T extends SubscribeType>(
+  subscribe<T extends SubscribeType<App>>(
     type: T,
-    fields: FieldsOf<AllCommands[T]>,
-    onEvent: (event: EventOf<T>) => void,
+    fields: FieldsOf<CommandsIn<App>[T]>,
+    onEvent: (event: EventOf<T, App>) => void,
   ): Promise<() => Promise<void>>
   /** Resolves when the socket has ended, whoever ended it. */
   readonly closed: Promise<SocketClosed>
@@ -126,7 +155,7 @@ export const startSocket = ({ url, accessToken, WebSocket }: OpenOptions): Start
 
   const command: AuthenticatedSocket['command'] = (type, fields) => ask(++lastId, type, fields)
 
-  const subscribe: AuthenticatedSocket['subscribe'] = async (type, fields, onEvent) => {
+  const subscribe = async (type: SubscribeType, fields: object, onEvent: (event: never) => void) => {
     const id = ++lastId
     listeners.set(id, onEvent)
     try {
@@ -199,4 +228,10 @@ export const startSocket = ({ url, accessToken, WebSocket }: OpenOptions): Start
 }
 
 /** Opens a socket and authenticates it. Rejects with `CommandFailed` `auth_invalid`, or `SocketClosed`. */
-export const openSocket = async (options: OpenOptions): Promise<AuthenticatedSocket> => startSocket(options).opened
+export const openSocket = async <App extends Application = Application>(
+  options: OpenOptions,
+): Promise<AuthenticatedSocket<App>> => {
+  const socket = await startSocket(options).opened
+  // What an application declares is types alone: it crosses the wire like everything else.
+  return socket as AuthenticatedSocket<never> as AuthenticatedSocket<App>
+}

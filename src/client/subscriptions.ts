@@ -1,14 +1,13 @@
 /** What an application listens to, begun anew on every socket. */
-import type { FieldsOf } from '../protocol/command.ts'
-import type { AllCommands } from '../protocol/commands.ts'
 import type { ClientClock, ClientTimer } from './clock.ts'
 import { CommandFailed, SocketClosed } from './errors.ts'
-import type { AuthenticatedSocket, EventOf, SubscribeType } from './socket.ts'
+import type { AuthenticatedSocket, SubscribeType } from './socket.ts'
 
-export interface Wanted<T extends SubscribeType = SubscribeType> {
-  readonly type: T
-  readonly fields: FieldsOf<AllCommands[T]>
-  readonly onEvent: (event: EventOf<T>) => void
+/** What `subscribe` was called with: there its types were judged. */
+export interface Wanted {
+  readonly type: SubscribeType
+  readonly fields: object
+  readonly onEvent: (event: never) => void
   /** The server agrees no more, after a reconnect. */
   readonly onLost: (error: CommandFailed) => void
 }
@@ -34,10 +33,10 @@ export class Subscriptions {
   }
 
   /** Resolves when the server has first agreed, on whatever socket, to a function that ends the subscription. */
-  add<T extends SubscribeType>(wanted: Wanted<T>): Promise<() => Promise<void>> {
+  add(wanted: Wanted): Promise<() => Promise<void>> {
     return new Promise((resolve, reject) => {
       const entry: Entry = {
-        ...(wanted as unknown as Wanted),
+        ...wanted,
         resolve: () => resolve(() => this.#remove(entry)),
         reject,
         agreed: false,
@@ -73,8 +72,8 @@ export class Subscriptions {
   async #begin(entry: Entry, socket: AuthenticatedSocket): Promise<void> {
     const isWanted = (): boolean => this.#socket === socket && this.#entries.has(entry)
     try {
-      const stop = await socket.subscribe(entry.type, entry.fields, (event) => {
-        if (this.#entries.has(entry)) entry.onEvent(event)
+      const stop = await socket.subscribe(entry.type, entry.fields as never, (event) => {
+        if (this.#entries.has(entry)) entry.onEvent(event as never)
       })
       if (!isWanted()) {
         await stop()

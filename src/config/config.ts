@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { fromEnvironment } from './environment.ts'
 import { type ConfigFile, fromFile } from './file.ts'
 import type { Given } from './given.ts'
+import { type ConfigObject, fromObject } from './object.ts'
 import { type Config, defaultOf, isLoopbackHost, type Key, settings } from './settings.ts'
 
 /** Settings that cannot be used: one line for each, which names it and says what would be right. */
@@ -24,6 +25,8 @@ export interface Sources {
   /** Reads what a variable with `_FILE` names. */
   readonly readFile?: (path: string) => string
   readonly file?: ConfigFile | null
+  /** What a program gives in the place of a file. */
+  readonly object?: ConfigObject
 }
 
 /** A setting as it is in force. */
@@ -41,10 +44,11 @@ export interface Resolved {
 }
 
 /** Throws `ConfigError` with everything that is wrong. */
-export const resolveConfig = ({ flags = {}, flagNames = {}, env = {}, readFile, file }: Sources): Resolved => {
+export const resolveConfig = (sources: Sources): Resolved => {
+  const { flags = {}, flagNames = {}, env = {}, readFile, file, object } = sources
   const problems: string[] = []
   const problem = (line: string): void => void problems.push(line)
-  const given = new Map<Key, Given>(file ? fromFile(file, problem) : [])
+  const given = new Map<Key, Given>(file ? fromFile(file, problem) : object ? fromObject(object, problem) : [])
   for (const [key, value] of fromEnvironment(env, readFile ?? (() => ''), problem)) given.set(key, value)
   for (const [key, value] of Object.entries(flags) as [Key, string | undefined][]) {
     if (value !== undefined) given.set(key, { value, source: flagNames[key] ?? key })

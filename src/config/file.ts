@@ -1,7 +1,7 @@
 /** Settings from a YAML file: nested maps are the keys' paths. Everything that is wrong is named with its line. */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml'
 import type { Given, Problem } from './given.ts'
-import { isKey, type Key, settings } from './settings.ts'
+import { isGroup, isKey, type Key, knownIn } from './settings.ts'
 
 /** Far more than every key with a page of comments. */
 const MAX_BYTES = 256 * 1024
@@ -11,17 +11,6 @@ export interface ConfigFile {
   readonly path: string
   readonly text: string
 }
-
-/** What could have been meant: the keys of the same group, or the groups. */
-const knownIn = (group: string): string => {
-  const prefix = group === '' ? '' : `${group}.`
-  const names = Object.keys(settings)
-    .filter((key) => key.startsWith(prefix))
-    .map((key) => key.slice(prefix.length).split('.')[0]!)
-  return [...new Set(names)].join(', ')
-}
-
-const isGroup = (path: string): boolean => Object.keys(settings).some((key) => key.startsWith(`${path}.`))
 
 export const fromFile = ({ path: file, text }: ConfigFile, problem: Problem): ReadonlyMap<Key, Given> => {
   const given = new Map<Key, Given>()

@@ -149,3 +149,15 @@ export const defaultOf = (key: Key): string | null => {
 }
 
 export const isKey = (text: string): text is Key => Object.hasOwn(settings, text)
+
+/** True for what begins the paths of keys, as `server`. */
+export const isGroup = (path: string): boolean => Object.keys(settings).some((key) => key.startsWith(`${path}.`))
+
+/** What could have been meant: the keys of the same group, or the groups. */
+export const knownIn = (group: string): string => {
+  const prefix = group === '' ? '' : `${group}.`
+  const names = Object.keys(settings)
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => key.slice(prefix.length).split('.')[0]!)
+  return [...new Set(names)].join(', ')
+}

@@ -1,10 +1,13 @@
-/** This server's own events, for whoever subscribes: what the change log says of users. */
+/** The server's events, for whoever subscribes: what the change log says of users, and what an application publishes. */
 import { newId } from '../auth/secrets.ts'
+import type { Needs } from '../protocol/command.ts'
 import type { ChangeFeed, ChangeListener } from '../store/changes.ts'
 import type { Change } from '../store/model.ts'
+import type { May } from './dispatch.ts'
+import type { FanOut, Hearer } from './fan-out.ts'
 
 /** Event types of Home Assistant that everybody may subscribe to. None of them is of this server: they only never come. */
-export const OPEN_EVENTS: ReadonlySet<string> = new Set([
+const OPEN_EVENTS: ReadonlySet<string> = new Set([
   'area_registry_updated',
   'category_registry_updated',
   'component_loaded',
@@ -32,37 +35,60 @@ const eventTypes: Readonly<Record<string, string>> = {
   user_removed: 'user_removed',
 }
 
-interface Subscriber {
-  /** null: every type. */
-  readonly type: string | null
-  readonly hear: (text: string) => void
-}
+/** Event types that are this server's own. */
+export const OWN_EVENTS: ReadonlySet<string> = new Set(Object.values(eventTypes))
+
+/** An event as Home Assistant writes it. `data` is JSON text. */
+const busEvent = (type: string, data: string, at: number): string =>
+  `{"event_type":${JSON.stringify(type)},"data":${data},"origin":"LOCAL","time_fired":"${new Date(at).toISOString()}",` +
+  `"context":{"id":"${newId()}","parent_id":null,"user_id":null}}`
 
 export class Bus implements ChangeListener {
-  readonly #subscribers = new Set<Subscriber>()
+  /** null: who hears every type. */
+  readonly #byType = new Map<string | null, Set<Hearer>>()
+  readonly #fanOut: FanOut
+  readonly #declared: ReadonlyMap<string, Needs | May>
 
-  /** Listens after the hub, so that whom a change ends hears no more of it. */
-  constructor(feed: ChangeFeed) {
+  /** Listens after the hub, so that whom a change ends hears no more of it. `declared`: who may hear an application's events. */
+  constructor(feed: ChangeFeed, fanOut: FanOut, declared: ReadonlyMap<string, Needs | May> = new Map()) {
+    this.#fanOut = fanOut
+    this.#declared = declared
     feed.listen(this)
   }
 
-  /** `hear` gets the event's JSON text. Returns what ends it. */
-  listen(type: string | null, hear: (text: string) => void): () => void {
-    const subscriber: Subscriber = { type, hear }
-    this.#subscribers.add(subscriber)
-    return () => this.#subscribers.delete(subscriber)
+  /** Who may listen to a type; null: to every type. */
+  needs(type: string | null): Needs | May {
+    if (type === null) return 'admin'
+    return this.#declared.get(type) ?? (OPEN_EVENTS.has(type) ? 'user' : 'admin')
+  }
+
+  /** `hear` gets the event's JSON text, and whom it is for. Returns what ends it. */
+  listen(type: string | null, hear: Hearer['hear']): () => void {
+    const hearers = this.#byType.get(type) ?? new Set()
+    this.#byType.set(type, hearers)
+    const hearer: Hearer = { since: this.#fanOut.sent, hear }
+    hearers.add(hearer)
+    return () => {
+      if (hearers.delete(hearer) && hearers.size === 0) this.#byType.delete(type)
+    }
+  }
+
+  /** An application's event, for those of its subscribers whom `may` names. `data` is JSON text. */
+  publish(type: string, data: string, at: number, may: May | undefined): void {
+    const crowds = this.#crowds(type)
+    if (crowds.length > 0) this.#fanOut.send(crowds, busEvent(type, data, at), may)
   }
 
   changed(change: Change): void {
     const type = eventTypes[change.kind]
-    if (type === undefined || this.#subscribers.size === 0) return
-    const text = JSON.stringify({
-      event_type: type,
-      data: { user_id: change.subject },
-      origin: 'LOCAL',
-      time_fired: new Date(change.at).toISOString(),
-      context: { id: newId(), parent_id: null, user_id: null },
-    })
-    for (const { type: wanted, hear } of [...this.#subscribers]) if (wanted === null || wanted === type) hear(text)
+    if (type === undefined) return
+    const crowds = this.#crowds(type)
+    if (crowds.length === 0) return
+    const text = busEvent(type, JSON.stringify({ user_id: change.subject }), change.at)
+    for (const crowd of crowds) for (const { hear } of [...crowd]) hear(text, undefined)
+  }
+
+  #crowds(type: string): Set<Hearer>[] {
+    return [this.#byType.get(type), this.#byType.get(null)].filter((crowd) => crowd !== undefined)
   }
 }

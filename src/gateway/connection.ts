@@ -7,7 +7,7 @@ import { authOk, authRequired, commandError, event, failure } from '../protocol/
 import { idOf, parseJson } from '../protocol/json.ts'
 import type { Peer, Socket } from '../transport/transport.ts'
 import { Authentication, type Entrant, type Path } from './authentication.ts'
-import { type Caller, type Entry, isOpenCommand, mayUse, type Renewal } from './dispatch.ts'
+import { type Caller, type Entry, type May, mayUse, type Renewal } from './dispatch.ts'
 import { Expiry } from './expiry.ts'
 import type { Seat } from './hub.ts'
 import { Inbox } from './inbox.ts'
@@ -216,7 +216,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     return this.#expiry?.listen(hear) ?? (() => undefined)
   }
 
-  subscribe(needs: Needs, stop: () => void, id = this.lastId): void {
+  subscribe(needs: Needs | May, stop: () => void, id = this.lastId): void {
     // The socket may have ended since the command came: what was begun for it is ended at once.
     if (this.#phase === 'ending' || this.#phase === 'closed') stop()
     else this.#subscriptions.add(id, needs, stop)
@@ -226,11 +226,11 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     return this.#subscriptions.end(id)
   }
 
-  deliver(id: number, text: string): void {
+  deliver(id: number, text: string, may?: May): void {
     if (this.#phase === 'held') {
       // Whether it may be heard is known when the rights have been read.
-      if (!this.#subscriptions.hold(() => this.deliver(id, text))) this.end('overloaded')
-    } else if (this.#subscriptions.has(id)) {
+      if (!this.#subscriptions.hold(() => this.deliver(id, text, may))) this.end('overloaded')
+    } else if (this.#subscriptions.has(id) && (may === undefined || mayUse(this.#who, may))) {
       this.reply(event(id, text))
     }
   }
@@ -295,8 +295,8 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     }
     const { value } = parsed
     if (parsed.kind !== 'value') this.#authentication.malformed()
-    else if (!isOpenCommand(value)) this.#authentication.message(value)
-    else if (this.#allows(value)) this.#shared.dispatch(this, value)
+    else if (!this.#shared.commands.isOpenCommand(value)) this.#authentication.message(value)
+    else if (this.#allows(value)) this.#shared.commands.dispatch(this, value)
   }
 
   #wait(text: string): void {
@@ -362,7 +362,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     } else if (this.#phase === 'held') {
       this.#wait(JSON.stringify(message))
     } else if (this.#phase === 'open' && this.#allows(message)) {
-      this.#shared.dispatch(this, message)
+      this.#shared.commands.dispatch(this, message)
     }
   }
 

@@ -66,11 +66,11 @@ export interface AnyContext {
    * Keeps a subscription under a command's id, this one's if none is named; `stop` is called when it or the socket ends, or who
    * hears it may not any more.
    */
-  subscribe(needs: Needs, stop: () => void, id?: number): void
+  subscribe(needs: Needs | May, stop: () => void, id?: number): void
   /** False: this socket has no such subscription. */
   unsubscribe(id: number): boolean
-  /** Sends an event to a subscription, if there still is one. */
-  deliver(id: number, text: string): void
+  /** Sends an event to a subscription, if there still is one, and if `may` says so of who has it then. */
+  deliver(id: number, text: string, may?: May): void
 }
 
 /** What a handler knows of a caller who is authenticated. */
@@ -82,9 +82,13 @@ export interface Context extends AnyContext {
   setFeatures(features: Readonly<Record<string, number | boolean>>): void
 }
 
-export const mayUse = (who: Principal | null, needs: Needs): boolean => {
+/** A rule that is no level: whom something is for. */
+export type May = (who: Principal) => boolean
+
+export const mayUse = (who: Principal | null, needs: Needs | May): boolean => {
   if (needs === 'anyone') return true
   if (who === null) return false
+  if (typeof needs === 'function') return needs(who)
   return needs === 'user' || (needs === 'admin' ? who.isAdmin : who.isOwner)
 }
 
@@ -116,29 +120,32 @@ export interface Caller extends Context {
 /** Milliseconds after which a caller may ask again for what the store could not answer. */
 const RETRY_AFTER_MS = 1000
 
-type Handler = (context: Context, input: unknown) => unknown
+/** A command and what answers it. */
+export interface Answered {
+  readonly command: Command
+  readonly handler: (context: Context, input: unknown) => unknown
+}
 
-/** True for a message that can be a command which anyone may send. */
-export const isOpenCommand = (message: unknown): boolean =>
-  isObject(message) &&
-  isCommandId(message['id']) &&
-  typeof message['type'] === 'string' &&
-  commands.get(message['type'])?.needs === 'anyone'
-
-/** Answers one message of the command phase, at once or later, exactly once. */
-export type Dispatch = (caller: Caller, message: unknown) => void
+export interface Dispatch {
+  /** True for a message that can be a command which anyone may send. */
+  isOpenCommand(message: unknown): boolean
+  /** Answers one message of the command phase, at once or later, exactly once. */
+  dispatch(caller: Caller, message: unknown): void
+}
 
 export interface DispatchOptions {
   readonly handlers: Handlers<AllCommands>
+  /** An application's commands, by their types. */
+  readonly own: ReadonlyMap<string, Answered>
   readonly log: Log
   /** Tests: parse every answer against its declaration, and fail loudly. */
   readonly strict: boolean
 }
 
-export const createDispatch = ({ handlers, log, strict }: DispatchOptions): Dispatch => {
-  const byType = new Map<string, { command: Command; handler: Handler }>()
+export const createDispatch = ({ handlers, own, log, strict }: DispatchOptions): Dispatch => {
+  const byType = new Map<string, Answered>(own)
   for (const [type, command] of commands) {
-    byType.set(type, { command, handler: handlers[type as keyof AllCommands] as Handler })
+    byType.set(type, { command, handler: handlers[type as keyof AllCommands] as Answered['handler'] })
   }
 
   const answer = (id: number, type: string, command: Command, value: unknown): string => {
@@ -150,7 +157,9 @@ export const createDispatch = ({ handlers, log, strict }: DispatchOptions): Disp
     return command.reply === 'pong' ? pong(id) : result(id, value)
   }
 
-  const fault = (id: number, type: string, error: unknown): string => {
+  const fault = (caller: Caller, id: number, type: string, error: unknown): string => {
+    // Who hears that it failed listens to nothing: what was begun for it is over.
+    caller.unsubscribe(id)
     if (error instanceof StoreUnavailable) {
       log.warn({ err: error, command: type }, 'store unavailable')
       return failure(id, commandError('temporarily_unavailable', undefined, RETRY_AFTER_MS))
@@ -167,13 +176,19 @@ export const createDispatch = ({ handlers, log, strict }: DispatchOptions): Disp
     try {
       text = answer(id, type, command, await value)
     } catch (error) {
-      text = fault(id, type, error)
+      text = fault(caller, id, type, error)
     }
     caller.reply(text, command)
     done()
   }
 
-  return (caller, message) => {
+  const isOpenCommand = (message: unknown): boolean =>
+    isObject(message) &&
+    isCommandId(message['id']) &&
+    typeof message['type'] === 'string' &&
+    byType.get(message['type'])?.command.needs === 'anyone'
+
+  const dispatch = (caller: Caller, message: unknown): void => {
     if (!isObject(message)) {
       caller.reply(failure(0, commandError('invalid_format')))
       return
@@ -194,21 +209,24 @@ export const createDispatch = ({ handlers, log, strict }: DispatchOptions): Disp
     }
     const { command, handler } = found
     caller.lastId = id
-    const parsed = command.schema.safeParse(message)
-    if (!parsed.success) {
-      caller.reply(failure(id, commandError('invalid_format', describeIssues(parsed.error, message))))
-      return
-    }
-    if (!mayUse(caller.user, command.needs)) {
-      caller.reply(failure(id, commandError('unauthorized')))
-      return
-    }
     try {
+      // An application's schema may throw: it stands inside.
+      const parsed = command.schema.safeParse(message)
+      if (!parsed.success) {
+        caller.reply(failure(id, commandError('invalid_format', describeIssues(parsed.error, message))))
+        return
+      }
+      if (!mayUse(caller.user, command.needs)) {
+        caller.reply(failure(id, commandError('unauthorized')))
+        return
+      }
       const value = handler(caller, parsed.data)
       if (value instanceof Promise) void later(caller, id, type, command, value)
       else caller.reply(answer(id, type, command, value), command)
     } catch (error) {
-      caller.reply(fault(id, type, error), command)
+      caller.reply(fault(caller, id, type, error), command)
     }
   }
+
+  return { isOpenCommand, dispatch }
 }

@@ -23,6 +23,7 @@ import type { FlowCaps, Store } from '../store/store.ts'
 import type { App, HttpResponse } from '../transport/transport.ts'
 import { adminHandlers } from './admin.ts'
 import { apiRoutes } from './api.ts'
+import { type Brought, createApplication, type OwnApplication } from './application.ts'
 import { Approvals } from './approvals.ts'
 import { Backlog } from './backlog.ts'
 import { banHandlers } from './bans.ts'
@@ -33,6 +34,7 @@ import { Deadlines } from './deadlines.ts'
 import { createDispatch } from './dispatch.ts'
 import { Doorway, type DoorwayLimits } from './doorway.ts'
 import type { ExpiryOptions } from './expiry.ts'
+import { FanOut } from './fan-out.ts'
 import { groupHandlers } from './groups.ts'
 import { healthRoutes } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -107,6 +109,8 @@ export interface GatewayParts {
   /** True if every step of the set-up was done when this process started: its routes are then gone (Home Assistant's rule). */
   readonly onboarded: boolean
   readonly setUp: Pick<SetUp, 'code' | 'done'>
+  /** What the program around it brings; checked. */
+  readonly application?: Brought | undefined
 }
 
 export interface Gateway {
@@ -117,6 +121,8 @@ export interface Gateway {
   readonly tokens: TokenRules
   /** How many sockets live on a grant. */
   socketsOf(grant: GrantId): number
+  /** Sends one of the application's events. */
+  readonly publish: OwnApplication['publish']
   /** Refuses what is new, finishes what is under way, and resolves when the last socket is gone. */
   drain(): Promise<void>
 }
@@ -125,7 +131,7 @@ const badForwarding = message(400, 'The forwarding headers are not from a truste
 
 const SOCKET_PATH = '/api/websocket'
 
-export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gateway => {
+export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gateway => {
   const { store, feed, keys, hasher, clock, log } = parts
   const tokens = createTokens(store, keys, clock, options, ({ token }, generation) =>
     sessionEvents.rotated(token.id, generation),
@@ -137,7 +143,13 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
   const verifier = new Verifier(store.tokens, feed, keys, clock, permissions)
   const hub = new Hub(verifier, feed)
   const approvals = new Approvals(feed, clock)
-  const bus = new Bus(feed)
+  const fanOut = new FanOut()
+  const own = createApplication(parts.application ?? {}, {
+    bus: (declared) => new Bus(feed, fanOut, declared),
+    fanOut,
+    clock,
+    log,
+  })
   const sessionEvents = new SessionEvents(feed)
   const signedPaths = createSignedPaths(verifier, keys, clock)
   const connections = new Set<Connection>()
@@ -195,9 +207,9 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
     verifier,
     bans,
     hub,
-    dispatch: createDispatch({
+    commands: createDispatch({
       handlers: {
-        ...connectionHandlers(bus),
+        ...connectionHandlers(own.bus),
         ...sessionHandlers({
           providers: login.providers,
           attempts,
@@ -219,6 +231,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
         }),
         ...groupHandlers(store.groups, policy),
       },
+      own: own.commands,
       log,
       strict: options.strict,
     }),
@@ -335,6 +348,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
 
     tokens,
     socketsOf: (grant) => hub.socketsOf(grant),
+    publish: own.publish,
 
     drain: async () => {
       draining = true

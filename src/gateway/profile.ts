@@ -10,7 +10,7 @@ import type { ConnectionCommands } from '../protocol/connection.ts'
 import type { ProfileCommands } from '../protocol/profile.ts'
 import type { GrantId } from '../store/model.ts'
 import { type Passwords, StoreUnavailable, type Users } from '../store/store.ts'
-import { type Bus, OPEN_EVENTS } from './bus.ts'
+import type { Bus } from './bus.ts'
 import { type Handlers, mayUse, Refusal } from './dispatch.ts'
 
 export const connectionHandlers = (bus: Bus): Handlers<ConnectionCommands> => ({
@@ -20,12 +20,12 @@ export const connectionHandlers = (bus: Bus): Handlers<ConnectionCommands> => ({
     return null
   },
   subscribe_events: (context, { event_type }) => {
-    const needs = event_type !== undefined && OPEN_EVENTS.has(event_type) ? 'user' : 'admin'
+    const needs = bus.needs(event_type ?? null)
     if (!mayUse(context.who, needs)) return new Refusal('unauthorized')
     const id = context.lastId
     context.subscribe(
       needs,
-      bus.listen(event_type ?? null, (text) => context.deliver(id, text)),
+      bus.listen(event_type ?? null, (text, may) => context.deliver(id, text, may)),
     )
     return null
   },

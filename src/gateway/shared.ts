@@ -24,7 +24,7 @@ export interface Shared {
   readonly verifier: Verifier
   readonly bans: Bans
   readonly hub: Hub
-  readonly dispatch: Dispatch
+  readonly commands: Dispatch
   readonly deadlines: Deadlines
   readonly watchers: Watchers
   readonly outboxes: OutboxLimits

@@ -1,12 +1,13 @@
 /** What a socket has subscribed to, and the events that wait while its rights are being read again. */
 
 import type { Needs } from '../protocol/command.ts'
+import type { May } from './dispatch.ts'
 
 /** Events that may wait on one socket. */
 const MAX_HELD = 1024
 
 export class Subscriptions {
-  readonly #kept = new Map<number, { readonly needs: Needs; readonly stop: () => void }>()
+  readonly #kept = new Map<number, { readonly needs: Needs | May; readonly stop: () => void }>()
   #held: (() => void)[] = []
 
   has(id: number): boolean {
@@ -14,7 +15,7 @@ export class Subscriptions {
   }
 
   /** Keeps a subscription under its command's id. */
-  add(id: number, needs: Needs, stop: () => void): void {
+  add(id: number, needs: Needs | May, stop: () => void): void {
     this.#kept.set(id, { needs, stop })
   }
 
@@ -25,7 +26,7 @@ export class Subscriptions {
   }
 
   /** Ends those that are not allowed any more: before anything that waited goes on. */
-  endWhere(ends: (needs: Needs) => boolean): void {
+  endWhere(ends: (needs: Needs | May) => boolean): void {
     for (const [id, { needs }] of [...this.#kept]) if (ends(needs)) this.end(id)
   }
 

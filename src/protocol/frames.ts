@@ -30,8 +30,12 @@ export const authInvalid = (message: typeof AUTH_INVALID | typeof AUTH_MALFORMED
 
 export const pong = (id: number): string => `{"id":${id},"type":"pong"}`
 
-export const result = (id: number, value: unknown): string =>
-  `{"id":${id},"type":"result","success":true,"result":${JSON.stringify(value ?? null)}}`
+/** Throws where `value` is nothing that JSON can hold. */
+export const result = (id: number, value: unknown): string => {
+  const text = JSON.stringify(value ?? null)
+  if (text === undefined) throw new TypeError('what JSON cannot hold is no result')
+  return `{"id":${id},"type":"result","success":true,"result":${text}}`
+}
 
 /** A bus event has its `id` last, as in Home Assistant's frames. `event`: its JSON text, made once for all who hear it. */
 export const event = (id: number, text: string): string => `{"type":"event","event":${text},"id":${id}}`

@@ -46,7 +46,7 @@ const table: Readonly<Record<string, { ours: readonly string[]; packages: readon
 }
 
 /** These put things together and may import everything. */
-const roots = new Set(['main.ts', 'options.ts', 'index.ts', 'cli'])
+const roots = new Set(['main.ts', 'options.ts', 'create-gateway.ts', 'index.ts', 'cli'])
 
 /** Only here may a driver be named. */
 const drivers = ['store/sqlite.ts', 'transport/ws.ts', 'transport/uws.ts']

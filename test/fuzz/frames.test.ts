@@ -1,7 +1,8 @@
 /** No frame makes the socket throw: every message is answered once, or the socket closes with a code that says why. */
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
-import { isOpenCommand } from '../../src/gateway/dispatch.ts'
+import { commands } from '../../src/protocol/commands.ts'
+import { isCommandId } from '../../src/protocol/frames.ts'
 import { parseJson } from '../../src/protocol/json.ts'
 import { fieldsOf } from '../gateway/bad-commands.ts'
 import { expectWell } from '../gateway/untouched.ts'
@@ -86,6 +87,10 @@ test('whatever follows a good auth: each message is answered once, or the socket
   await fc.assert(property, settings(400))
   await expectWell(gateway)
 })
+
+/** A message that can be a command which anyone may send. */
+const isOpenCommand = (message: { id?: unknown; type?: unknown } | null): boolean =>
+  isCommandId(message?.id) && commands.get(String(message?.type))?.needs === 'anyone'
 
 test('nothing but a good token is let in, and what is refused hears one sentence at most', async () => {
   const gateway = await rig({ 'limits.unauthenticated_sockets.per_address': '100000' })
