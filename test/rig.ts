@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../src/clock.ts'
 import { systemClock } from '../src/clock.ts'
 import { readConfig } from '../src/config/config.ts'
 import type { Key } from '../src/config/settings.ts'
+import type { Brought } from '../src/gateway/application.ts'
 import { type Running, start } from '../src/main.ts'
 import { type RawSocket, rawSocket } from './socket.ts'
 
@@ -76,10 +77,11 @@ export const closeRigs = async (): Promise<void> => {
   for (const close of open.splice(0)) await close()
 }
 
-/** `prepare`: puts something into the data directory before the gateway does. */
+/** `prepare`: puts something into the data directory before the gateway does. `application`: commands and events besides. */
 export const rig = async (
   settings: RigSettings = {},
   prepare: (dataDir: string) => void = () => undefined,
+  application: Brought = {},
 ): Promise<Rig> => {
   const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-'))
   prepare(dataDir)
@@ -88,7 +90,7 @@ export const rig = async (
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) })
   const begin = (port: string): Promise<Running> => {
     const flags = { data_dir: dataDir, 'server.port': port, 'server.admin.port': '0', ...CHEAP_HASHING, ...settings }
-    return start(readConfig({ flags }), log, { clock, strict: true })
+    return start(readConfig({ flags }), log, { clock, strict: true, application })
   }
   let running = await begin('0')
   open.push(async () => {

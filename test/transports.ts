@@ -1,12 +1,13 @@
 /** Suites that run once over each transport. Where one cannot be loaded its suite is skipped, and says why. */
 import { describe } from 'vitest'
+import type { Brought } from '../src/gateway/application.ts'
 import { loadUws } from '../src/transport/uws-load.ts'
 import { type Rig, type RigSettings, rig } from './rig.ts'
 
 export type TransportName = 'ws' | 'uws'
 
 /** Starts a gateway over the suite's transport. */
-export type Start = (settings?: RigSettings) => Promise<Rig>
+export type Start = (settings?: RigSettings, application?: Brought) => Promise<Rig>
 
 /** Every transport, and why it cannot be loaded here; null where it can. */
 export const transports = (): readonly { readonly transport: TransportName; readonly missing: string | null }[] => {
@@ -19,7 +20,8 @@ export const transports = (): readonly { readonly transport: TransportName; read
 
 export const describeTransports = (name: string, tests: (start: Start, transport: TransportName) => void): void => {
   for (const { transport, missing } of transports()) {
-    const start: Start = (settings = {}) => rig({ 'server.transport': transport, ...settings })
+    const start: Start = (settings = {}, application = {}) =>
+      rig({ 'server.transport': transport, ...settings }, undefined, application)
     const register = missing === null ? describe : describe.skip
     register(`${name} (${missing ?? transport})`, () => tests(start, transport))
   }
