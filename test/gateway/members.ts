@@ -38,13 +38,13 @@ export const begin = async (start: (settings: RigSettings) => Promise<Rig> = rig
 }
 
 /** A socket of somebody who is a user. */
-export const enter = async ({ url }: Rig, username: string): Promise<RawSocket> => {
+export const enter = async ({ url }: Pick<Rig, 'url'>, username: string): Promise<RawSocket> => {
   const code = await logIn(url, CLIENT_ID, REDIRECT_URI, { name: username, username, password: 'a long password' })
   return authenticated(url, (await exchange(url, code)).access_token)
 }
 
 /** A user in these groups, with a socket. */
-export const admit = async (gateway: Rig, owner: Ask, name: string, group_ids: readonly string[]) => {
+export const admit = async (gateway: Pick<Rig, 'url'>, owner: Ask, name: string, group_ids: readonly string[]) => {
   const id = await makeUser(owner, name, 'a long password')
   const put = (ids: readonly string[]) => told(owner, 'config/auth/update', { user_id: id, group_ids: ids })
   await put(group_ids)
