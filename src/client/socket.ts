@@ -165,7 +165,13 @@ export const startSocket = ({ url, accessToken, WebSocket }: OpenOptions): Start
       throw error
     }
     return async () => {
-      if (listeners.delete(id)) await command('unsubscribe_events', { subscription: id })
+      if (!listeners.delete(id)) return
+      try {
+        await command('unsubscribe_events', { subscription: id })
+      } catch (error) {
+        // The server has ended it already, as it does where a right is gone.
+        if (!(error instanceof CommandFailed) || error.code !== 'not_found') throw error
+      }
     }
   }
 

@@ -75,7 +75,13 @@ type Handler<C, App> = C extends { readonly event: z.ZodType }
   ? (context: SubscriptionContext<C, App>, input: InputOf<C>) => Begun<C> | Promise<Begun<C>>
   : (context: CommandContext<C, App>, input: InputOf<C>) => Answer<C> | Promise<Answer<C>>
 
+/** What a module declares, without what it exports besides. */
+interface Declared<App> {
+  readonly commands: CommandsOf<App>
+  readonly events: EventsOf<App>
+}
+
 /** One handler for each command that the application declares: a missing, misspelt or mistyped one does not compile. */
 export type HandlersOf<App extends Application> = {
-  readonly [K in keyof CommandsOf<App>]: Handler<CommandsOf<App>[K], App>
+  readonly [K in keyof CommandsOf<App>]: Handler<CommandsOf<App>[K], Declared<App>>
 }

@@ -3,7 +3,19 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { type CommandFailed, openSocket, SocketClosed } from '../../src/client/index.ts'
 import { closes } from '../../src/protocol/index.ts'
-import { anotherSession, closeRigs, grantOf, type Rig, type RigSettings, rig, session, USER } from '../rig.ts'
+import { admit, told } from '../gateway/members.ts'
+import { asker } from '../gateway/people.ts'
+import {
+  anotherSession,
+  authenticated,
+  closeRigs,
+  grantOf,
+  type Rig,
+  type RigSettings,
+  rig,
+  session,
+  USER,
+} from '../rig.ts'
 
 afterEach(async () => {
   vi.unstubAllGlobals()
@@ -168,6 +180,27 @@ describe('a command that is refused', () => {
     expect(await socket.command('ping', { id: 999, type: 'auth/delete_all_refresh_tokens' } as never)).toBeNull()
     expect(await socket.command('ping', {})).toBeNull()
     socket.close()
+  })
+})
+
+describe('a subscription that the server has ended', () => {
+  test('can be ended once more, as the application may not know', async () => {
+    const { gateway, accessToken } = await begin()
+    const raw = await authenticated(gateway.url, accessToken)
+    const owner = asker(raw)
+    const adm = await admit(gateway, owner, 'adm', ['system-admin'])
+    const token = (await told(adm.ask, 'auth/long_lived_access_token', { client_name: 'x', lifespan: 1 })) as string
+    const socket = await open(gateway, token)
+    const stop = await socket.subscribe('config/auth/subscribe', {}, () => undefined)
+    const later = await socket.subscribe('auth/subscribe', {}, () => undefined)
+    await adm.put(['system-users'])
+    expect(await socket.command('unsubscribe_events', { subscription: 1 }).catch(({ code }) => code)).toBe('not_found')
+    await stop()
+    await told(owner, 'config/auth/revoke', { user_id: adm.id })
+    await socket.closed
+    expect(await refusalOf(socket.command('ping', {}))).toEqual(closed(4200))
+    // With the socket it is over too.
+    await later()
   })
 })
 

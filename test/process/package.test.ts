@@ -1,6 +1,7 @@
 /** What a user gets from the registry: its files, its exports, its command and the command's words. */
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -48,6 +49,69 @@ test.each(Object.entries(entries).filter(([, entry]) => typeof entry !== 'string
     expect(Number(stdout)).toBeGreaterThan(0)
   },
 )
+
+/** A program of somebody who has installed the package. */
+const PROGRAM = `
+import { createGateway, type HandlersOf } from 'latchkey'
+import { Auth, connect } from 'latchkey/client'
+import { command, eventType, z } from 'latchkey/protocol'
+
+const commands = {
+  'app/add': command({
+    doc: 'Add two numbers.',
+    needs: 'user',
+    input: { a: z.int(), b: z.int() },
+    result: z.int(),
+    errors: { too_much: 'Too much.' },
+  }),
+}
+const events = { app_note: eventType({ doc: 'A note.', needs: 'user', data: z.strictObject({ n: z.int() }) }) }
+interface App {
+  commands: typeof commands
+  events: typeof events
+}
+const handlers: HandlersOf<App> = {
+  'app/add': ({ user, refuse }, { a, b }) => (user.isAdmin ? a + b : refuse('too_much')),
+}
+const gateway = await createGateway({ config: { server: { port: 0 } }, commands, events, handlers })
+gateway.publish('app_note', { n: 1 })
+// @ts-expect-error not declared
+gateway.publish('app_other', {})
+const connection = connect<App>(new Auth(fetch, gateway.url, 'token'))
+const sum: number = await connection.command('app/add', { a: 1, b: 2 })
+// @ts-expect-error a text is no number
+await connection.command('app/add', { a: 'x', b: 2 })
+await connection.subscribe('subscribe_events', { event_type: 'app_note' }, ({ data }) => data.n + sum)
+`
+
+test('its types are found by a program that uses it, and by the examples', async () => {
+  const folder = newFolder()
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(ROOT, join(folder, 'node_modules/latchkey'), 'dir')
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+  writeFileSync(join(folder, 'main.ts'), PROGRAM)
+  const compilerOptions = {
+    module: 'nodenext',
+    target: 'es2023',
+    lib: ['es2023', 'dom'],
+    types: ['node'],
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    skipLibCheck: true,
+    checkJs: true,
+    noEmit: true,
+  }
+  const files = ['main.ts', join(ROOT, 'examples/chat/server.mjs'), join(ROOT, 'examples/chat/client.mjs')]
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
+  const wrong = await promisify(execFile)(process.execPath, [compiler, '-p', folder]).then(
+    () => '',
+    ({ stdout }: { stdout: string }) => stdout,
+  )
+  expect(wrong).toBe('')
+}, 60_000)
 
 describe('the command', () => {
   test('tells its version and what it can do', async () => {
