@@ -194,16 +194,38 @@ describeTransports('a subscription of an application', (start) => {
   }
 
   test('brings what its handler emits after the answer, then what is published, in that order', async () => {
-    const { gateway, bob } = await begin()
+    const { gateway, bob, owner } = await begin()
+    expect(await told(owner, 'chat/listen', { topic: 'a' })).toBe(null)
+    // In one turn: the one before is not for who has not begun, the one after follows what the handler has emitted.
     bob.raw.send([
-      { id: 100, type: 'chat/listen', topic: 'a' },
-      { id: 101, type: 'ping' },
+      { id: 100, type: 'chat/say', topic: 'a', n: 0 },
+      { id: 101, type: 'chat/listen', topic: 'a' },
+      { id: 102, type: 'chat/say', topic: 'a', n: 1 },
     ])
-    expect(await bob.raw.next()).toEqual({ id: 100, type: 'result', success: true, result: null })
-    expect(await bob.raw.next()).toEqual({ id: 101, type: 'pong' })
-    for (let n = 1; n <= 3; n++) gateway.publish('chat/listen', { n }, { topic: 'a' })
-    expect(await bob.raw.nextText()).toBe('{"type":"event","event":{"n":-1},"id":100}')
+    for (const id of [100, 101, 102]) {
+      expect(await bob.raw.next()).toEqual({ id, type: 'result', success: true, result: null })
+    }
+    for (const n of [2, 3]) gateway.publish('chat/listen', { n }, { topic: 'a' })
+    expect(await bob.raw.nextText()).toBe('{"type":"event","event":{"n":-1},"id":101}')
     for (const n of [-2, 1, 2, 3]) expect(await heard(bob.raw)).toBe(n)
+  })
+
+  test('whose handler takes its time keeps that order too, whenever something is published', async () => {
+    const { chat, gateway, bob } = await begin()
+    bob.raw.send({ id: 100, type: 'chat/late', topic: 'a', early: 2 })
+    await vi.waitFor(() => expect(chat.late).toHaveLength(1))
+    chat.late[0]!()
+    // In each of the steps in which it begins, and is answered.
+    for (let n = 10; n < 40; n++) {
+      gateway.publish('chat/late', { n })
+      await Promise.resolve()
+    }
+    expect(await bob.raw.next()).toMatchObject({ id: 100, success: true })
+    expect([await heard(bob.raw), await heard(bob.raw)]).toEqual([0, 1])
+    const first = await heard(bob.raw)
+    expect(first).toBeGreaterThanOrEqual(10)
+    for (let n = first + 1; n < 40; n++) expect(await heard(bob.raw)).toBe(n)
+    await expectQuiet(asker(bob.raw, 200))
   })
 
   test('hears its topic, and what is for all of the command, and what is for its user or its session', async () => {

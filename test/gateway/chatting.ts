@@ -18,6 +18,7 @@ const commands = {
     may: (user, { topic }) => user.permissions.check('topics', topic, 'read'),
     event: item,
   }),
+  'chat/say': command({ ...plain, input: { topic: z.string(), n: z.int() } }),
   /** Has begun when the test says so. */
   'chat/late': command({
     ...plain,
@@ -86,6 +87,7 @@ export const chatting = (): Chatting => {
         },
       }
     },
+    'chat/say': ({ publish }, { topic, n }) => publish('chat/listen', { n }, { topic }) as undefined,
     'chat/late': async ({ user, emit }, { topic, early }) => {
       for (let n = 0; n < early; n++) emit({ n })
       await new Promise<void>((resolve) => chat.late.push(resolve))

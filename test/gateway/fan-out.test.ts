@@ -1,7 +1,10 @@
 /** Events to many: in order, to those who listened by then, and a few at a time. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { Bus } from '../../src/gateway/bus.ts'
 import { FanOut, type Hearer } from '../../src/gateway/fan-out.ts'
+import { OwnSubscription, Topics } from '../../src/gateway/own-subscription.ts'
+import { ChangeFeed } from '../../src/store/changes.ts'
 
 const crowdOf = (fanOut: FanOut, count: number, hear: (hearer: number, text: string) => void): Set<Hearer> =>
   new Set(Array.from({ length: count }, (_, n) => ({ since: fanOut.sent, hear: (text: string) => hear(n, text) })))
@@ -83,4 +86,34 @@ test('one who fails to hear does not keep it from the others', async () => {
   }
   expect(heard).toEqual(['x', 'y'])
   expect(faults).toHaveLength(1)
+})
+
+test('what nobody listens to any more is kept nowhere', () => {
+  const fanOut = new FanOut()
+  const bus = new Bus(new ChangeFeed({ seq: 0, mark: '' } as never), fanOut)
+  const hear = () => undefined
+  const stops = [bus.listen('note', hear), bus.listen('note', hear), bus.listen(null, hear)]
+  bus.publish('note', '{}', 0, undefined)
+  expect(fanOut.sent).toBe(1)
+  for (const stop of stops) stop()
+  bus.publish('note', '{}', 0, undefined)
+  expect(fanOut.sent).toBe(1)
+
+  const topics = new Topics()
+  const ends: (() => void)[] = []
+  const caller = { lastId: 1, user: null, subscribe: (_: unknown, end: () => void) => ends.push(end) }
+  const begin = (topic?: string) => {
+    const parts = { type: 'chat/listen', caller, rule: 'anyone', topics, fanOut, log: null }
+    const own = new OwnSubscription(parts as never)
+    own.begin({ topic })
+    return own
+  }
+  const [first, second] = [begin('a'), begin()]
+  expect([...topics.crowd('chat/listen', 'a')!]).toEqual([first])
+  expect([...topics.crowd('chat/listen', undefined)!]).toEqual([first, second])
+  ends[0]!()
+  expect(topics.crowd('chat/listen', 'a')).toBeUndefined()
+  expect([...topics.crowd('chat/listen', undefined)!]).toEqual([second])
+  ends[1]!()
+  expect(topics.crowd('chat/listen', undefined)).toBeUndefined()
 })
