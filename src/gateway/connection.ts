@@ -313,6 +313,8 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     this.#shared.hub.add(this)
     this.#subscriptions.endWhere((needs) => !mayUse(who, needs))
     this.#expiry?.arm(token)
+    // What is being read again is for the session that it has left, and would not find it: this session was read later.
+    if (this.#phase === 'held') this.#resume('open')
     return 'renewed'
   }
 
