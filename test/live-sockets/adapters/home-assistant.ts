@@ -1,0 +1,75 @@
+/** Home Assistant core at an address: fresh, or with the owner that this suite made. Only real time passes there. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Adapter, cannot, type MakeAdapter, type Promises, type System } from '../adapter.ts'
+import { Wire } from './wire.ts'
+
+const DAY_MS = 86_400_000
+/** A case of this suite waits no longer. */
+const LONGEST_MS = 60_000
+
+/** One code for everything. */
+const promises: Promises = {
+  closes: {
+    expired: 1000,
+    revoked: 1000,
+    deactivated: 1000,
+    removed: 1000,
+    refused: 1000,
+    silent: 1000,
+    reused: 1000,
+  },
+  closesWithinMs: 2000,
+  leewayMs: 10_000,
+  silentMs: 10_000,
+  reuseWindowMs: 0,
+  // Where it judges pushes it does so one by one.
+  loweredSubscription: 'pauses',
+}
+
+const noClock = cannot('its clock cannot be moved')
+
+const systemOf = (wire: Wire): System => ({
+  promises,
+  time: { tokenLifeMs: 1_800_000, toleranceMs: 1000, longestMs: LONGEST_MS, pass: (ms) => sleep(ms), set: noClock },
+  person: () => wire.person(),
+  logIn: (person, how) => (how?.refreshes === true ? wire.logIn(person) : wire.longLived(person)),
+  logInRotating: cannot('refresh tokens do not rotate'),
+  refresh: (_, secret) => wire.refresh(secret),
+  expiredToken: async (person) => (await wire.longLived(person, -1)).token,
+  longToken: async (person) => ({ token: (await wire.longLived(person)).token, lifeMs: 3650 * DAY_MS }),
+  tokenFromAhead: cannot('its clock cannot be moved, and its tokens are signed with keys that it tells nobody'),
+  knock: () => wire.knock(),
+  revoke: async ({ id, person, secret }) => {
+    if (secret !== null) {
+      await wire.revokeSecret(secret)
+      return
+    }
+    const desk = await wire.desk(person)
+    const answer = await desk.command('auth/delete_refresh_token', { refresh_token_id: id })
+    // Unknown: it has ended already.
+    if (answer?.success !== true && answer?.error?.code !== 'invalid_token_id') {
+      throw new Error(`a revocation: ${JSON.stringify(answer)}`)
+    }
+  },
+  deactivate: (person) => wire.deactivate(person),
+  remove: (person) => wire.remove(person),
+  lower: (person) => wire.lower(person),
+  raise: (person) => wire.raise(person),
+  push: () => wire.push(),
+  detach: async () => undefined,
+})
+
+const homeAssistant: MakeAdapter = async ({ url }): Promise<Adapter> => {
+  const wire = await Wire.attach(url, { renew: cannot('a socket has the token that it came with, for good') })
+  const system = systemOf(wire)
+  return {
+    name: `Home Assistant core ${wire.hello.ha_version}`,
+    attach: async (lifetime) =>
+      lifetime === 'session'
+        ? system
+        : cannot('a socket lives as long as its session; the end of its token closes nothing'),
+    end: () => wire.end(),
+  }
+}
+
+export default homeAssistant
