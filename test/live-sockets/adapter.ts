@@ -170,6 +170,8 @@ export interface Case {
   readonly id: string
   /** Asked only of systems whose sockets live so long; of any if it is not said. */
   readonly lifetime?: Lifetime
+  /** Asked of such a system where there are both kinds; of one whose sockets live as long as sessions if it is not said. */
+  readonly rather?: Lifetime
   /** What is promised, as one sentence. */
   readonly claim: string
   /** What goes wrong where it is not kept. */

@@ -4,7 +4,16 @@
  */
 import { pathToFileURL } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, type TestContext, test } from 'vitest'
-import { type Adapter, type Case, Impossible, type Lifetime, type MakeAdapter, need, type System } from './adapter.ts'
+import {
+  type Adapter,
+  Cannot,
+  type Case,
+  Impossible,
+  type Lifetime,
+  type MakeAdapter,
+  need,
+  type System,
+} from './adapter.ts'
 import { chapters } from './cases/index.ts'
 
 declare module 'vitest' {
@@ -14,20 +23,20 @@ declare module 'vitest' {
   }
 }
 
-/** A system in which sockets live as the case asks; as sessions do, or else as tokens do, where it asks for nothing. */
-const attach = async (adapter: Adapter, lifetime: Lifetime | undefined): Promise<System> => {
+/** A system in which sockets live as the case asks, or would rather have it. */
+const attach = async (adapter: Adapter, { lifetime, rather = 'session' }: Case): Promise<System> => {
   if (lifetime !== undefined) return need(await adapter.attach(lifetime))
-  const first = await adapter.attach('session')
-  return 'reason' in first ? need(await adapter.attach('token')) : first
+  const first = await adapter.attach(rather)
+  return first instanceof Cannot ? need(await adapter.attach(rather === 'session' ? 'token' : 'session')) : first
 }
 
-const put = async (adapter: Adapter, { id, lifetime, run }: Case, context: TestContext): Promise<void> => {
-  const meta: NonNullable<typeof context.task.meta.live> = { id, system: adapter.name }
+const put = async (adapter: Adapter, one: Case, context: TestContext): Promise<void> => {
+  const meta: NonNullable<typeof context.task.meta.live> = { id: one.id, system: adapter.name }
   context.task.meta.live = meta
   try {
-    const system = await attach(adapter, lifetime)
+    const system = await attach(adapter, one)
     try {
-      const counted = await run(system)
+      const counted = await one.run(system)
       if (counted !== undefined) meta.counted = counted
     } finally {
       await system.detach()

@@ -61,6 +61,7 @@ export const expiry: readonly Case[] = [
   },
   {
     id: 'E4',
+    rather: 'token',
     claim: 'a token of ten years does not close its socket at once',
     guards:
       'Timers hold 2^31 - 1 ms, or 24.8 days: a longer delay fires at once (https://github.com/feathersjs/feathers/issues/1546).',

@@ -54,10 +54,12 @@ export const refresh: readonly Case[] = [
     run: async (system) => {
       const [logIn, again] = [need(system.logInRotating), need(system.refresh)]
       const session = await logIn(await system.person())
-      const live = await enter(system, session.token)
-      const next = await again(session, session.secret!)
-      if (!isGiven(next)) throw new Error(`a refresh: ${next}`)
+      const second = await again(session, session.secret!)
+      if (!isGiven(second)) throw new Error(`a refresh: ${second}`)
       await pass(system, system.promises.reuseWindowMs + system.time.toleranceMs)
+      const next = await again(session, second.secret)
+      if (!isGiven(next)) throw new Error(`a refresh: ${next}`)
+      const live = await enter(system, next.token)
       expect(await again(session, session.secret!), 'a token that was used before').toBe('refused')
       await closes(system, live, 'reused', 'a socket of a session whose token was used twice')
       expect(await again(session, next.secret), 'its successor').toBe('refused')

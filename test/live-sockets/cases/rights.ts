@@ -53,7 +53,8 @@ export const rights: readonly Case[] = [
       const after = [await push(), await push()]
       for (const one of [witness, live]) await answers(one.ask(), 'served', 'what everybody may have')
       expect(witness.heard, 'what somebody heard who has the right').toEqual([before, ...after])
-      expect(live.heard, 'what somebody heard who had the right').toEqual([before])
+      expect(live.heard, 'what was heard before').toContain(before)
+      expect(live.heard.length - 1, 'pushes heard without the right').toBe(0)
       return undefined
     },
   },
