@@ -3,7 +3,7 @@
  * cannot is skipped with its reason.
  */
 import { pathToFileURL } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, type TestContext, test } from 'vitest'
+import { afterAll, beforeAll, describe, type TestContext, test } from 'vitest'
 import {
   type Adapter,
   Cannot,
@@ -77,8 +77,11 @@ if (url !== undefined) {
   const { closeRigs } = await import('../rig.ts')
   const { latchkeyFor } = await import('./adapters/latchkey.ts')
   describeTransports('live sockets', (start, transport) => {
-    afterEach(closeRigs)
     const adapter = latchkeyFor(`Latchkey (${transport})`, start)
+    afterAll(async () => {
+      await adapter.end()
+      await closeRigs()
+    })
     ask(() => adapter, 60_000)
   })
 }

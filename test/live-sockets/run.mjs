@@ -50,7 +50,7 @@ if (adapter !== undefined) {
   if (!URL.canParse(url) || new URL(url).protocol !== 'http:')
     fail(64, '--url wants an address, as http://127.0.0.1:8123')
   const { origin } = new URL(url)
-  await fetch(origin).catch((error) => fail(69, `${origin} does not answer (${error.cause?.code})`))
+  await fetch(origin).catch((error) => fail(69, `${origin} does not answer (${error.cause?.code ?? error.message})`))
   const own = fileURLToPath(new URL(`adapters/${adapter}.ts`, import.meta.url))
   const file = existsSync(own) ? own : resolve(process.env.INIT_CWD ?? '.', adapter)
   if (!existsSync(file)) fail(64, `there is no adapter ${adapter}`)

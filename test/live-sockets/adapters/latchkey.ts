@@ -97,30 +97,55 @@ const settingsFor: Readonly<Record<Lifetime, RigSettings>> = {
   session: { 'sessions.socket_lifetime': 'grant' },
 }
 
-/** A gateway for each case; `start` begins one. */
-export const latchkeyFor = (name: string, start: (settings: RigSettings) => Promise<Rig>): Adapter => ({
-  name,
-  attach: async (lifetime) => {
+/** Gateways of its own, begun with `start`: one for many cases, and another one after a case that moved the clock. */
+export const latchkeyFor = (name: string, start: (settings: RigSettings) => Promise<Rig>): Adapter => {
+  const open = new Map<Lifetime, System>()
+  const ends: (() => Promise<void>)[] = []
+
+  const begin = async (lifetime: Lifetime): Promise<System> => {
     const rig = await start({ ...settingsFor[lifetime], 'limits.unauthenticated_sockets.per_address': '1000' })
     const wire = await Wire.attach(rig.url, extras)
+    const end = async (): Promise<void> => {
+      await wire.end()
+      await rig.stop()
+    }
     const { clock } = rig
+    let isMoved = false
     const time: Time = {
       tokenLifeMs: 1_800_000,
       toleranceMs: 1000,
       longestMs: Number.POSITIVE_INFINITY,
       pass: async (ms) => {
+        isMoved = true
         clock.move(ms)
         await nextTurn()
       },
-      set: (ms) => clock.jump(ms),
+      set: (ms) => {
+        isMoved = true
+        clock.jump(ms)
+      },
     }
+    ends.push(end)
     return systemOf(wire, time, clock, async () => {
-      await wire.end()
-      await rig.stop()
+      if (!isMoved) return
+      open.delete(lifetime)
+      ends.splice(ends.indexOf(end), 1)
+      await end()
     })
-  },
-  end: async () => undefined,
-})
+  }
+
+  return {
+    name,
+    attach: async (lifetime) => {
+      const system = open.get(lifetime) ?? (await begin(lifetime))
+      open.set(lifetime, system)
+      return system
+    },
+    end: async () => {
+      for (const end of ends.splice(0)) await end()
+    },
+  }
+}
 
 /** Latchkey at an address. Let its tokens live for some seconds, or what waits for their end cannot be asked. */
 const latchkey: MakeAdapter = async ({ url, lifetime }): Promise<Adapter> => {

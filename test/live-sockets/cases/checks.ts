@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { type Answer, type End, Impossible, type Live, type Person, type Session, type System } from '../adapter.ts'
 
 /** How often a race is run. */
-export const ROUNDS = Number(process.env['LATCHKEY_LIVE_ROUNDS'] ?? 20)
+export const ROUNDS = Number(process.env['LATCHKEY_LIVE_ROUNDS'] ?? 15)
 
 /** Nothing that is asked takes longer. */
 const ANSWER_MS = 5000

@@ -154,7 +154,7 @@ export const races: readonly Case[] = [
   {
     id: 'C6',
     claim:
-      'commands and pushes while rights are lowered follow the old or the new ones, change once, and are by the new ones from the acknowledgement on',
+      'commands while rights are changed follow the old or the new ones, change once, and are by the new ones from the acknowledgement on',
     guards: 'Rights in two places that are changed one after the other, so that an answer depends on who asks.',
     run: async (system) => {
       const [lower, raise] = [need(system.lower), need(system.raise)]
