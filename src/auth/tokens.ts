@@ -20,7 +20,7 @@ export interface TokenLifetimes {
 
 /** What stands in the way of a token. `reason` is for `access_denied`. */
 export type TokenRefusal =
-  | { readonly error: 'unknown_code' | 'invalid_grant' | 'wrong_client' | 'raced' }
+  | { readonly error: 'unknown_code' | 'invalid_grant' | 'wrong_client' | 'raced' | 'identity_mismatch' }
   | { readonly error: 'access_denied'; readonly reason: AccessRefusal }
 
 export interface CodeExchange extends Omit<Presented, 'purpose'> {
@@ -28,6 +28,8 @@ export interface CodeExchange extends Omit<Presented, 'purpose'> {
   readonly rotate: boolean
   /** The caller's address. */
   readonly address: string
+  /** Whose it has to be; null: whose it is. */
+  readonly user: UserId | null
 }
 
 export interface Refresh {
@@ -36,6 +38,8 @@ export interface Refresh {
   readonly attempt: string | null
   readonly clientId: string | null
   readonly address: string
+  /** Whose it has to be; null: whose it is. */
+  readonly user: UserId | null
 }
 
 /** A new long-lived token for a person, or why there is none. */
@@ -124,7 +128,7 @@ export const createTokens = (
   const refreshRotating = async (
     id: GrantId,
     generation: number,
-    { attempt, clientId, address }: Omit<Refresh, 'secret'>,
+    { attempt, clientId, address, user: wanted }: Omit<Refresh, 'secret'>,
   ): Promise<TokenAnswer | TokenRefusal> => {
     const stay = (refusal: TokenRefusal) => ({ kind: 'stay', refusal }) as const
     const outcome = await store.tokens.step(id, (grant) => {
@@ -139,6 +143,8 @@ export const createTokens = (
       if (verdict.kind === 'reuse') return { kind: 'end', reason: 'reuse' } as const
       if (verdict.kind === 'raced') return stay({ error: 'raced' })
       if (verdict.kind === 'served') return stay({ error: 'wrong_client' })
+      // Before the step: nobody would get its answer, and without it the session could not go on.
+      if (wanted !== null && user.id !== wanted) return stay({ error: 'identity_mismatch' })
       const refused = refuseAccess(user, address)
       if (refused !== null) return stay({ error: 'access_denied', reason: refused })
       if (verdict.kind === 'replay') return { kind: 'stay', refusal: null } as const
@@ -161,10 +167,11 @@ export const createTokens = (
   }
 
   return {
-    exchange: async ({ address, rotate, ...presented }) => {
+    exchange: async ({ address, rotate, user: wanted, ...presented }) => {
       const code = await redeem(store.codes, clock, { ...presented, purpose: 'login' })
       if (code === 'unknown') return { error: 'unknown_code' }
       if (code === 'invalid') return { error: 'invalid_grant' }
+      if (wanted !== null && code.userId !== wanted) return { error: 'identity_mismatch' }
       const user = await store.users.byId(code.userId)
       if (user === null) return { error: 'unknown_code' }
       const refused = refuseAccess(user, address)
@@ -204,13 +211,15 @@ export const createTokens = (
       }
     },
 
-    refresh: async ({ secret, attempt, clientId, address }) => {
+    refresh: async ({ secret, attempt, clientId, address, user: wanted }) => {
       const shown = readRotatingToken(keys.refreshKey, secret)
-      if (shown !== null) return refreshRotating(shown.grant, shown.generation, { attempt, clientId, address })
+      if (shown !== null)
+        return refreshRotating(shown.grant, shown.generation, { attempt, clientId, address, user: wanted })
       // The checksum is looked at first: a mistyped or made-up token costs no read.
       const grant = isRefreshSecret(secret) ? await store.tokens.bySecret(digest(secret)) : null
       if (grant === null || isOver(grant)) return { error: 'invalid_grant' }
       if (grant.token.clientId !== clientId) return { error: 'wrong_client' }
+      if (wanted !== null && grant.user.id !== wanted) return { error: 'identity_mismatch' }
       const refused = refuseAccess(grant.user, address)
       if (refused !== null) return { error: 'access_denied', reason: refused }
       if (!(await recordUse(grant, address))) return { error: 'invalid_grant' }

@@ -122,7 +122,12 @@ export const sessionHandlers = (parts: SessionParts): AnyHandlers<SessionCommand
       // Before authentication what follows waits, so that it can be sent in the same breath.
       const entry = authenticate && context.user === null ? context.enter() : null
       try {
-        const outcome = await requests.issue(fields, context.address)
+        // Asked before anything is issued: a step or a session that nobody is told of would be lost, or left open.
+        const outcome =
+          authenticate && context.user !== null
+            ? await requests.issueTo(context.user.userId, fields, context.address)
+            : await requests.issue(fields, context.address)
+        if (outcome === 'identity_mismatch') return new Refusal(outcome)
         if ('error' in outcome) {
           entry?.fail()
           return new Refusal(outcome.error, outcome.description, outcome.retryAfterMs)

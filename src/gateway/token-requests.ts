@@ -6,6 +6,7 @@ import type { Verifier } from '../auth/verifier.ts'
 import type { Log } from '../log.ts'
 import type { OAuthErrorCode } from '../protocol/errors.ts'
 import type { TokenAnswer } from '../protocol/http.ts'
+import type { UserId } from '../store/model.ts'
 import type { Metrics } from './metrics.ts'
 
 /** The fields of a request for a token (RFC 6749 sections 4.1.3 and 6); what is missing is undefined. */
@@ -33,13 +34,16 @@ const RACED_MS = 60_000
 
 export interface TokenRequests {
   issue(fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal>
+  /** The same for one user alone: where code or refresh token are another's, there is no token, and no session changes. */
+  issueTo(user: UserId, fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal | 'identity_mismatch'>
   /** Ends the session of a refresh token or of a good access token; nothing where it is neither. */
   revoke(token: string): Promise<void>
 }
 
 type GrantType = 'authorization_code' | 'refresh_token'
+type Issued = TokenAnswer | OAuthRefusal | 'identity_mismatch'
 
-const reasonOf = (refusal: TokenRefusal): OAuthRefusal => {
+const reasonOf = (refusal: TokenRefusal): OAuthRefusal | 'identity_mismatch' => {
   switch (refusal.error) {
     case 'unknown_code':
       return { error: 'invalid_request', description: 'Invalid code' }
@@ -51,6 +55,8 @@ const reasonOf = (refusal: TokenRefusal): OAuthRefusal => {
       return { error: 'invalid_grant' }
     case 'access_denied':
       return { error: 'access_denied', description: refusal.reason }
+    case 'identity_mismatch':
+      return 'identity_mismatch'
   }
 }
 
@@ -68,7 +74,7 @@ export const createTokenRequests = (
     address: string,
     clientId: string | null,
     outcome: TokenAnswer | TokenRefusal,
-  ): TokenAnswer | OAuthRefusal => {
+  ): Issued => {
     const about = { grant_type: type, client_id: clientId, address }
     if ('access_token' in outcome) {
       metrics.token(type, 'ok')
@@ -80,7 +86,7 @@ export const createTokenRequests = (
     return reasonOf(outcome)
   }
 
-  const exchange = async (fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal> => {
+  const exchange = async (fields: TokenFields, address: string, user: UserId | null): Promise<Issued> => {
     const { client_id: clientId = '', code = '' } = fields
     if (!isClientId(clientId)) return invalidClient
     if (code === '') return { error: 'invalid_request', description: 'Invalid code' }
@@ -91,33 +97,39 @@ export const createTokenRequests = (
       verifier: fields.code_verifier,
       rotate: fields.rotate === '1',
       address,
+      user,
     })
     if ('error' in outcome && outcome.error === 'unknown_code') bans.failed(address, { secret: code })
     return record('authorization_code', address, clientId, outcome)
   }
 
-  const refresh = async (fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal> => {
+  const refresh = async (fields: TokenFields, address: string, user: UserId | null): Promise<Issued> => {
     const { client_id: clientId = null, refresh_token: secret } = fields
     if (clientId !== null && !isClientId(clientId)) return invalidClient
     if (secret === undefined) return { error: 'invalid_request' }
-    const outcome = await tokens.refresh({ secret, attempt: fields.attempt ?? null, clientId, address })
+    const outcome = await tokens.refresh({ secret, attempt: fields.attempt ?? null, clientId, address, user })
     if ('error' in outcome && outcome.error === 'invalid_grant' && !tokens.isGenuine(secret)) {
       bans.failed(address, { secret })
     }
     return record('refresh_token', address, clientId, outcome)
   }
 
+  const issue = async (fields: TokenFields, address: string, user: UserId | null): Promise<Issued> => {
+    switch (fields.grant_type) {
+      case 'authorization_code':
+        return exchange(fields, address, user)
+      case 'refresh_token':
+        return refresh(fields, address, user)
+      default:
+        return { error: 'unsupported_grant_type' }
+    }
+  }
+
   return {
-    issue: async (fields, address) => {
-      switch (fields.grant_type) {
-        case 'authorization_code':
-          return exchange(fields, address)
-        case 'refresh_token':
-          return refresh(fields, address)
-        default:
-          return { error: 'unsupported_grant_type' }
-      }
-    },
+    // Nobody is asked for, so nobody is another.
+    issue: async (fields, address) => (await issue(fields, address, null)) as Exclude<Issued, 'identity_mismatch'>,
+
+    issueTo: (user, fields, address) => issue(fields, address, user),
 
     revoke: async (token) => {
       await tokens.revokeSecret(token)
