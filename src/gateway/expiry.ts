@@ -45,8 +45,8 @@ export class Expiry {
     const own: Hear = (text) => hear(text)
     this.#hearers.add(own)
     if (this.#left() <= this.#options.noticeMs) {
-      // After the answer to the command that asked for it.
-      queueMicrotask(() => {
+      // After the answer to the command that asked for it, which goes out at the end of this turn.
+      setImmediate(() => {
         if (this.#hearers.has(own)) own(this.#text())
       })
     }

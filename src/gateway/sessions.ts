@@ -76,16 +76,19 @@ export const sessionsHandlers = ({ tokens, hub, events, clock, node }: SessionsP
 
     'auth/subscribe': async (context) => {
       const id = context.lastId
+      // Read first: what cannot be read subscribes to nothing, and nothing is heard before the answer.
+      const generation = await tokens.generation(context.who.grantId)
       const hear = (text: string): void => context.deliver(id, text)
       const stops = [
         events.ofUser(context.who.userId, hear),
         events.ofRotation(() => context.who.grantId, hear),
         context.onExpiring(hear),
       ]
-      context.subscribe('user', () => {
-        for (const stop of stops) stop()
-      })
-      return { generation: await tokens.generation(context.who.grantId) }
+      const stop = (): void => {
+        for (const one of stops) one()
+      }
+      context.subscribe('user', stop, id)
+      return { generation }
     },
 
     'config/auth/sessions': async ({ who }, { limit = PAGE, after, user_id, client_id }) => {
