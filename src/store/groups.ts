@@ -45,9 +45,10 @@ export const readPolicies = async (db: Db, ids: Iterable<string>): Promise<Group
   return rows.map(({ id, version, policy }) => ({ id: id as GroupId, version, text: policy }))
 }
 
-/** The users in a group. Ids have nothing in them that LIKE would read. */
-const members = async (db: Db, id: GroupId) =>
-  db.selectFrom('auth_user').selectAll().where('groups', 'like', `%"${id}"%`).orderBy('position').execute()
+/** Selects the users in a group, which has to be there: ids have nothing in them that LIKE would read. */
+export const inGroup = (db: Db, id: GroupId) => db.selectFrom('auth_user').where('groups', 'like', `%"${id}"%`)
+
+const members = (db: Db, id: GroupId) => inGroup(db, id).selectAll().orderBy('position').execute()
 
 const isTaken = async (db: Db, key: string, by: GroupId): Promise<boolean> =>
   reserved.has(key) ||

@@ -45,6 +45,19 @@ export const groupsContract = (name: string, create: () => Driver): void => {
       expect(await at.store.groups.byIds([])).toEqual([])
     })
 
+    test('the sessions of a group end, and of no other that only looks like it', async () => {
+      const mine = await group('Kitchen')
+      const [member, other] = [await person('system-users', mine.id), await person('system-users')]
+      const grants = [newToken(member), newToken(other)]
+      for (const one of grants) expect(await at.store.tokens.create(one, null)).toBe('created')
+      const ended = async (id: string) => (await at.store.tokens.revokeMatching({ group: id as GroupId }, null)).grants
+      for (const unlike of ['%', `${mine.id.slice(0, -1)}_`, mine.id.toUpperCase(), 'SYSTEM-USERS', '', '"']) {
+        expect([unlike, await ended(unlike)]).toEqual([unlike, []])
+      }
+      expect(await ended(mine.id)).toEqual([grants[0]!.id])
+      expect(await ended('system-users')).toEqual([grants[1]!.id])
+    })
+
     test('names are unique when trimmed, in NFKC, in lower case and without what is not seen (F2)', async () => {
       const first = await group('a')
       for (const same of ['a', 'A', ' a ', 'a\u00a0', 'ａ', 'a\u200b', '\u2060A']) {
