@@ -51,6 +51,7 @@ export const admin = {
     },
     result: z.strictObject({ user }),
     errors: ['not_found', 'cannot_modify_system_generated', 'cannot_deactivate_owner'],
+    endsSelf: true,
   }),
 
   'config/auth/delete': command({
@@ -78,19 +79,20 @@ export const admin = {
   }),
 
   'config/auth_provider/homeassistant/create': command({
-    doc: 'Give a user a user name and a password.',
+    doc: 'Give a user a user name and a password. Only the owner gives the owner one.',
     needs: 'admin',
     input: { user_id: z.string(), username, password },
     result: z.null(),
-    errors: ['not_found', 'system_generated', 'home_assistant_error', 'overloaded'],
+    errors: ['unauthorized', 'not_found', 'system_generated', 'home_assistant_error', 'overloaded'],
   }),
 
   'config/auth_provider/homeassistant/delete': command({
-    doc: 'Take a user name away, with the sessions made with it.',
+    doc: 'Take a user name away, with the sessions made with it. Only the owner takes the owner’s away.',
     needs: 'admin',
     input: { username },
     result: z.null(),
-    errors: ['home_assistant_error'],
+    errors: ['unauthorized', 'home_assistant_error'],
+    endsSelf: true,
   }),
 
   'config/auth_provider/homeassistant/admin_change_password': command({

@@ -102,6 +102,8 @@ export const session = {
       ha_auth_provider: z.string().optional(),
     }),
     errors: ['invalid_request', 'invalid_grant', 'unsupported_grant_type', 'access_denied', 'identity_mismatch'],
+    // A code or a refresh token that was used before ends its session.
+    endsSelf: true,
   }),
 
   'auth/revoke': command({
