@@ -25,6 +25,8 @@ const toWire = (user: User, credentials: readonly Credential[]) => ({
 })
 
 const userNotFound = new Refusal('not_found', 'User not found')
+/** Whoever could take the owner's user name away and give another would log in as the owner. */
+const ownersOwn = new Refusal('unauthorized')
 /** Home Assistant's answer to a group that does not exist. */
 const noSuchGroup = new Refusal('unknown_error')
 
@@ -104,9 +106,10 @@ export const adminHandlers = ({ users, passwords, hasher, clock, rejectedMs }: A
       }
     },
 
-    'config/auth_provider/homeassistant/create': async (_, { user_id, username, password }) => {
+    'config/auth_provider/homeassistant/create': async ({ who }, { user_id, username, password }) => {
       const user = await users.byId(user_id as UserId)
       if (user === null) return userNotFound
+      if (user.isOwner && !who.isOwner) return ownersOwn
       if (user.systemGenerated) return new Refusal('system_generated')
       const refused = refuseNewUsername(username)
       if (refused !== null) return refused
@@ -139,8 +142,12 @@ export const adminHandlers = ({ users, passwords, hasher, clock, rejectedMs }: A
       }
     },
 
-    'config/auth_provider/homeassistant/delete': async (_, { username }) =>
-      (await passwords.remove(normalizeUsername(username))) === 'removed' ? null : Refusal.translated('user_not_found'),
+    'config/auth_provider/homeassistant/delete': async ({ who }, { username }) => {
+      const name = normalizeUsername(username)
+      const found = await users.byCredential(LOCAL_TYPE, null, name)
+      if (found?.user.isOwner && !who.isOwner) return ownersOwn
+      return (await passwords.remove(name)) === 'removed' ? null : Refusal.translated('user_not_found')
+    },
 
     'config/auth_provider/homeassistant/admin_change_password': async ({ who }, { user_id, password }) => {
       const user = await users.byId(user_id as UserId)

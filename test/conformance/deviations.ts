@@ -77,6 +77,11 @@ export const deviations = {
     latchkey: '`cannot_delete_owner`',
     reason: 'A server without an owner can be given no other.',
   },
+  'the owner’s user name': {
+    homeAssistant: 'any administrator takes it away or gives another',
+    latchkey: '`unauthorized`, but for the owner',
+    reason: 'Whoever can do both logs in as the owner.',
+  },
   'system users': {
     homeAssistant: 'some from the start',
     latchkey: 'none that can be reached over the wire',

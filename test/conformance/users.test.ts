@@ -1,6 +1,6 @@
 /** Cases 155 to 174: the commands about other people's accounts. */
 import { expect, test } from 'vitest'
-import { CLIENT, type Commands, describeServers, REDIRECT } from './server.ts'
+import { CLIENT, type Commands, describeServers, OWNER, REDIRECT } from './server.ts'
 
 interface User {
   readonly id: string
@@ -186,6 +186,13 @@ describeServers('user administration', (server) => {
       const admin = await server().authenticated(tokens.access_token)
       expect(await admin.command('config/auth/delete', { user_id: id })).toMatchObject({
         error: { code: 'cannot_delete_owner' },
+      })
+    }
+    // Home Assistant would do this as well.
+    if (server().differs('the owner’s user name', false, true)) {
+      const admin = await server().authenticated(tokens.access_token)
+      expect(await admin.command(`${PROVIDER}/delete`, { username: OWNER.username })).toMatchObject({
+        error: { code: 'unauthorized' },
       })
     }
   })

@@ -55,6 +55,7 @@ const begin = async () => {
     adm: await as('adm', ['system-admin']),
     usr: await as('usr', ['system-users']),
     plain: await as('plain', []),
+    url,
   }
 }
 
@@ -160,6 +161,29 @@ test('user names are told apart by their normal form, and new ones must have it 
   expect((await rename('A b')).error).toEqual(noCredential)
   const change = { user_id: user.id, password: 'x' }
   expect((await owner.ask(`${PROVIDER}/admin_change_password`, change)).error).toEqual(noCredential)
+})
+
+test('the owner’s user name is nobody else’s to take or to give, and so is no way to become the owner (F1, F3)', async () => {
+  const { owner, adm, url } = await begin()
+  const { id } = (await owner.ask('auth/current_user')).result as { id: string }
+  const no = { code: 'unauthorized', message: 'Unauthorized' }
+  const give = { user_id: id, username: 'mine', password: 'a long password' }
+  const nameNow = async (): Promise<string | null | undefined> => {
+    const users = (await owner.ask('config/auth/list')).result as { id: string; username: string | null }[]
+    return users.find((user) => user.id === id)?.username
+  }
+  for (const username of ['test-user', ' TEST-User ']) {
+    expect((await adm.ask(`${PROVIDER}/delete`, { username })).error).toEqual(no)
+  }
+  expect((await adm.ask(`${PROVIDER}/create`, give)).error).toEqual(no)
+  expect(await nameNow()).toBe('test-user')
+  // Where the owner has none, nobody else gives one either.
+  const token = await owner.ask('auth/long_lived_access_token', { client_name: 'kept', lifespan: 1 })
+  expect(token.success).toBe(true)
+  expect((await owner.ask(`${PROVIDER}/delete`, { username: 'test-user' })).success).toBe(true)
+  const again = new Asker(await authenticated(url, token.result as string))
+  expect((await adm.ask(`${PROVIDER}/create`, give)).error).toEqual(no)
+  expect((await again.ask(`${PROVIDER}/create`, give)).success).toBe(true)
 })
 
 test('a user cannot delete themselves, nobody deletes or deactivates the owner, and a group must exist (F3)', async () => {
