@@ -10,6 +10,7 @@ import { commandError, failure, isCommandId, pong, result } from '../protocol/fr
 import { isObject } from '../protocol/json.ts'
 import { describeIssues } from '../protocol/validation.ts'
 import { StoreUnavailable } from '../store/store.ts'
+import { TooManySubscriptions } from './subscriptions.ts'
 
 /** A handler's "no". A value and not an exception: a peer can cause it at will, and it needs no stack trace. */
 export class Refusal {
@@ -164,6 +165,7 @@ export const createDispatch = ({ handlers, own, log, strict }: DispatchOptions):
       log.warn({ err: error, command: type }, 'store unavailable')
       return failure(id, commandError('temporarily_unavailable', undefined, RETRY_AFTER_MS))
     }
+    if (error instanceof TooManySubscriptions) return failure(id, commandError('too_many_subscriptions'))
     if (error instanceof Banned) return failure(id, commandError('overloaded', undefined, error.remainingMs))
     if (error instanceof Overloaded) return failure(id, commandError('overloaded', undefined, error.retryAfterMs))
     log.error({ err: error, command: type }, 'command failed')

@@ -27,6 +27,9 @@ const codes: Readonly<Record<LoginRefusal, ErrorCode>> = {
   conflict: 'not_allowed',
 }
 
+/** Logins that one socket may have begun: of more, the oldest is forgotten, and runs out by itself. */
+const MAX_LOGINS = 100
+
 const unknownFlow = new Refusal('not_found', loginRefusals.unknown_flow)
 /** The caller's address can be a credential at a login, and a page elsewhere must not use it. */
 const foreign = new Refusal('unauthorized')
@@ -93,6 +96,8 @@ export const sessionHandlers = (parts: SessionParts): AnyHandlers<SessionCommand
       const outcome = await attempts.start({ ...fields, redirect_uri, type: purpose }, context.address)
       if (!('step' in outcome)) return answer(context, '', outcome)
       context.logins.set(outcome.step.flow_id, fields.client_id)
+      const [oldest] = context.logins.keys()
+      if (oldest !== undefined && context.logins.size > MAX_LOGINS) context.logins.delete(oldest)
       context.loginsChanged()
       return outcome.step
     },

@@ -5,6 +5,13 @@ import type { May } from './dispatch.ts'
 
 /** Events that may wait on one socket. */
 const MAX_HELD = 1024
+/** Subscriptions of one socket: each costs memory for as long as the socket lives. */
+const MAX_KEPT = 1024
+
+/** The socket has as many subscriptions as it may. */
+export class TooManySubscriptions extends Error {
+  override readonly name = 'TooManySubscriptions'
+}
 
 export class Subscriptions {
   readonly #kept = new Map<number, { readonly needs: Needs | May; readonly stop: () => void }>()
@@ -14,8 +21,12 @@ export class Subscriptions {
     return this.#kept.has(id)
   }
 
-  /** Keeps a subscription under its command's id. */
+  /** Keeps a subscription under its command's id. Throws `TooManySubscriptions`; what was begun for it has then been ended. */
   add(id: number, needs: Needs | May, stop: () => void): void {
+    if (this.#kept.size >= MAX_KEPT) {
+      stop()
+      throw new TooManySubscriptions()
+    }
     this.#kept.set(id, { needs, stop })
   }
 

@@ -24,7 +24,7 @@ export const connection = {
     needs: 'user',
     input: { event_type: optional(z.string().max(64)) },
     result: z.null(),
-    errors: ['unauthorized'],
+    errors: ['unauthorized', 'too_many_subscriptions'],
   }),
 
   unsubscribe_events: command({

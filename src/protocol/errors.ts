@@ -28,6 +28,7 @@ export const errors = {
   overloaded: 'Too many password checks are waiting.',
   temporarily_unavailable: 'Temporarily unavailable.',
   rate_limited: 'Too many messages.',
+  too_many_subscriptions: 'This socket has too many subscriptions.',
   not_allowed: 'Not allowed.',
   onboarding_required: 'Onboarding not finished',
   identity_mismatch: 'The token is of another user.',

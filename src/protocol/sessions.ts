@@ -57,7 +57,7 @@ export const sessions = {
     needs: 'user',
     input: {},
     result: z.strictObject({ generation: z.int().nullable() }),
-    errors: [],
+    errors: ['too_many_subscriptions'],
   }),
 
   'config/auth/sessions': command({
@@ -94,7 +94,7 @@ export const sessions = {
     needs: 'admin',
     input: {},
     result: z.null(),
-    errors: [],
+    errors: ['too_many_subscriptions'],
   }),
 } as const
 
