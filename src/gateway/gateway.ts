@@ -43,6 +43,7 @@ import { Hub } from './hub.ts'
 import { introspectionRoutes } from './introspection.ts'
 import { loginRoutes } from './login.ts'
 import { createLoginAttempts } from './login-attempts.ts'
+import { createLoginFailures } from './login-failures.ts'
 import { metadataRoutes } from './metadata.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { onboardingRoutes, type SetUp } from './onboarding.ts'
@@ -201,7 +202,13 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
     mayRedirect,
     newUsers: options.newUsers,
   })
-  const attempts = createLoginAttempts(login, bans, metrics, log)
+  const attempts = createLoginAttempts(
+    login,
+    bans,
+    metrics,
+    log,
+    createLoginFailures(sessionEvents, store.users, clock, log),
+  )
   const requests = createTokenRequests(tokens, verifier, bans, metrics, log)
   const shared: Shared = {
     verifier,

@@ -4,6 +4,7 @@ import type { LoginOutcome, LoginRefusal, LoginRules } from '../auth/login.ts'
 import { normalizeUsername } from '../auth/providers/local.ts'
 import type { Log } from '../log.ts'
 import type { FlowStep, StartFlow } from '../protocol/http.ts'
+import type { LoginFailureReason } from '../protocol/sessions.ts'
 import type { FlowId } from '../store/model.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -34,7 +35,31 @@ export const refusalText = (outcome: Exclude<LoginOutcome, { step: unknown }>): 
 /** The form that waits for approval was sent once more, and nothing is decided. */
 export const isAskedAgain = (step: FlowStep): boolean => step.type === 'form' && step.errors['base'] === 'pending'
 
-export const createLoginAttempts = (login: LoginRules, bans: Bans, metrics: Metrics, log: Log): LoginAttempts => {
+/** Somebody gave a name and was not let in. */
+export interface LoginFailure {
+  /** The name, in its normal form. */
+  readonly account: string
+  readonly address: string
+  readonly reason: LoginFailureReason
+}
+
+/** null where it did not fail, or failed for another reason than whose login it is. */
+const failureOf = (outcome: LoginOutcome): LoginFailureReason | null => {
+  if ('blocked' in outcome) return outcome.blocked === 'User is not active' ? 'user_inactive' : 'remote'
+  if (!('step' in outcome)) return null
+  const { step } = outcome
+  if (step.type === 'form') return step.errors['base'] === 'invalid_auth' ? 'invalid_auth' : null
+  return step.type === 'abort' && (step.reason === 'rejected' || step.reason === 'not_allowed') ? step.reason : null
+}
+
+/** `onFailed` is called with each failure. */
+export const createLoginAttempts = (
+  login: LoginRules,
+  bans: Bans,
+  metrics: Metrics,
+  log: Log,
+  onFailed: (failure: LoginFailure) => void,
+): LoginAttempts => {
   const record = (outcome: LoginOutcome, address: string): LoginOutcome => {
     if (!('step' in outcome)) {
       log.info({ address, reason: refusalText(outcome) }, 'login refused')
@@ -83,6 +108,9 @@ export const createLoginAttempts = (login: LoginRules, bans: Bans, metrics: Metr
       const outcome = await bans.attempt(address, async () => {
         const outcome = await login.step(id, clientId, address, input)
         count(outcome, address, account)
+        const reason = failureOf(outcome)
+        // A step without a name is that of somebody who waits: what is decided about them is heard of anyway.
+        if (reason !== null && account !== '') onFailed({ account, address, reason })
         return outcome
       })
       return record(outcome, address)

@@ -1,4 +1,5 @@
 /** What the change log says of sessions and users, for whoever is concerned. */
+import type { AdministrationEvent } from '../protocol/sessions.ts'
 import type { ChangeFeed, ChangeListener } from '../store/changes.ts'
 import type { Change, GrantId, UserId } from '../store/model.ts'
 
@@ -84,6 +85,17 @@ export class SessionEvents implements ChangeListener {
     const own: Hear = (text) => hear(text)
     this.#all.add(own)
     return () => this.#all.delete(own)
+  }
+
+  /** Does anybody hear of everybody? */
+  get areAllHeard(): boolean {
+    return this.#all.size > 0
+  }
+
+  loginFailed(failure: Omit<Extract<AdministrationEvent, { type: 'login_failed' }>, 'type'>): void {
+    const event: AdministrationEvent = { type: 'login_failed', ...failure }
+    const text = JSON.stringify(event)
+    for (const hear of [...this.#all]) hear(text)
   }
 
   changed(change: Change): void {

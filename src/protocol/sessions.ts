@@ -90,7 +90,7 @@ export const sessions = {
   }),
 
   'config/auth/subscribe': command({
-    doc: 'Hear of every user and every session that is added, changed or removed, and of users who wait for approval.',
+    doc: 'Hear of every user and every session that is added, changed or removed, of users who wait for approval, and of logins that fail.',
     needs: 'admin',
     input: {},
     result: z.null(),
@@ -114,11 +114,22 @@ export type SessionEvent =
   | { readonly type: 'expiring'; readonly in: number }
 
 /** What `config/auth/subscribe` brings. */
-export type AdministrationEvent = { readonly user_id: string; readonly at: string } & (
-  | { readonly type: 'user_added' | 'user_updated' | 'user_removed' | 'approval_requested' }
+export type AdministrationEvent = { readonly at: string } & (
+  | { readonly type: 'user_added' | 'user_updated' | 'user_removed' | 'approval_requested'; readonly user_id: string }
   | {
       readonly type: 'session_added' | 'session_removed'
       readonly refresh_token_id: string
+      readonly user_id: string
       readonly reason?: string
     }
+  | {
+      readonly type: 'login_failed'
+      /** null: nobody has the name that was given. */
+      readonly user_id: string | null
+      readonly address: string
+      readonly reason: LoginFailureReason
+    }
 )
+
+/** `not_allowed`: no more users may wait for approval. `remote`: the user may come from local addresses only. */
+export type LoginFailureReason = 'invalid_auth' | 'rejected' | 'not_allowed' | 'user_inactive' | 'remote'
