@@ -7,7 +7,7 @@ import { readPassword } from './password.ts'
 
 const add = operation(
   'add',
-  'Make a user name and password without a user: the first login makes one, who then waits for approval.',
+  'Make a user name and password without a user: the first login makes one, who waits for approval unless users.new_users is active.',
 )
   .argument('<username>', 'in lower case, without blanks')
   .option('--password-stdin', 'read the password from standard input (one line)')

@@ -67,8 +67,10 @@ const create = operation('create', 'Create a long-lived access token for a user.
   .requiredOption('--name <name>', 'what it is for; a user has one token of a name')
   .option('--days <days>', 'how long it is good, 1 to 3650', '365')
   .run(async (flags: OperationFlags & { name: string; days: string }, user) => {
-    if (!/^\d{1,4}$/.test(flags.days)) return fail(EX_USAGE, `--days must be a whole number, not "${flags.days}"`)
-    const made = await operate(flags, 'token.create', { user, name: flags.name, days: Number(flags.days) })
+    const days = /^\d{1,4}$/.test(flags.days) ? Number(flags.days) : 0
+    if (days < 1 || days > 3650)
+      return fail(EX_USAGE, `--days must be a whole number from 1 to 3650, not "${flags.days}"`)
+    const made = await operate(flags, 'token.create', { user, name: flags.name, days })
     print(flags, made, () => made.token)
   })
 

@@ -73,7 +73,10 @@ const approve = operation('approve', 'Let a user in who waits for approval. Logi
     print(flags, {}, () => `${user} is let in`)
   })
 
-const reject = operation('reject', 'Turn a user away who waits for approval.')
+const reject = operation(
+  'reject',
+  'Turn a user away who waits for approval. Approving them later lets them in after all.',
+)
   .argument('<user>', 'user name or id')
   .run(async (flags, user) => {
     await operate(flags, 'user.reject', { user })

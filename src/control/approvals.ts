@@ -4,7 +4,7 @@ import type { PasswordHasher } from '../auth/hashing.ts'
 import { isWeakPassword, WEAK_PASSWORD } from '../auth/password-rules.ts'
 import { normalizeUsername, refuseUsername } from '../auth/providers/local.ts'
 import type { Clock } from '../clock.ts'
-import type { User } from '../store/model.ts'
+import type { User, UserId } from '../store/model.ts'
 import type { Store } from '../store/store.ts'
 import { ControlRefused } from './refused.ts'
 
@@ -41,8 +41,21 @@ type Operations = {
 
 export const approvalOperations = (
   { store, hasher, clock, rejectedMs }: ApprovalParts,
-  find: (named: string) => Promise<{ readonly user: User }>,
+  find: (named: string) => Promise<{ readonly user: User } | null>,
 ): Operations => {
+  const isUnused = async (username: string): Promise<boolean> => (await store.passwords.unused()).includes(username)
+
+  /** The user who is decided about. */
+  const newcomer = async (named: string): Promise<UserId> => {
+    const found = await find(named)
+    if (found !== null) return found.user.id
+    throw new ControlRefused(
+      (await isUnused(normalizeUsername(named)))
+        ? `${named} has not logged in yet; the first login makes the user`
+        : `there is no user ${named}; see latchkey user list`,
+    )
+  }
+
   const decided = (outcome: User | 'not_found' | 'not_pending', named: string): null => {
     if (outcome === 'not_found') throw new ControlRefused(`there is no user ${named}; see latchkey user list`)
     if (outcome === 'not_pending') throw new ControlRefused(`${named} does not wait for approval`)
@@ -50,10 +63,10 @@ export const approvalOperations = (
   }
 
   return {
-    'user.approve': async ({ user: named }) => decided(await store.users.approve((await find(named)).user.id), named),
+    'user.approve': async ({ user: named }) => decided(await store.users.approve(await newcomer(named)), named),
 
     'user.reject': async ({ user: named }) =>
-      decided(await store.users.reject((await find(named)).user.id, clock.now() + rejectedMs), named),
+      decided(await store.users.reject(await newcomer(named), clock.now() + rejectedMs), named),
 
     'credential.add': async ({ username, password }) => {
       if (!(await store.users.any())) {
@@ -73,7 +86,7 @@ export const approvalOperations = (
 
     'credential.remove': async ({ username: given }) => {
       const username = normalizeUsername(given)
-      if (!(await store.passwords.unused()).includes(username)) {
+      if (!(await isUnused(username))) {
         throw new ControlRefused(
           (await store.passwords.hash(username)) === null
             ? `there is no user name ${username}; see latchkey credential list`

@@ -124,11 +124,15 @@ export const createControl = (parts: ControlParts): Control => {
   const { store, hasher, tokens, clock } = parts
 
   /** By user name, or by id. */
-  const find = async (named: string): Promise<{ user: User; credentials: readonly Credential[] }> => {
+  const lookUp = async (named: string): Promise<{ user: User; credentials: readonly Credential[] } | null> => {
     const found = await store.users.byCredential(LOCAL_TYPE, null, normalizeUsername(named))
     const user = found?.user ?? (await store.users.byId(named as UserId))
-    if (user === null) throw new ControlRefused(`there is no user ${named}; see latchkey user list`)
-    return { user, credentials: await store.users.credentials(user.id) }
+    return user === null ? null : { user, credentials: await store.users.credentials(user.id) }
+  }
+  const find = async (named: string) => {
+    const found = await lookUp(named)
+    if (found === null) throw new ControlRefused(`there is no user ${named}; see latchkey user list`)
+    return found
   }
 
   const rows = async (wanted: string | undefined, type: string): Promise<SessionRow[]> => {
@@ -167,7 +171,7 @@ export const createControl = (parts: ControlParts): Control => {
   }
 
   const operations: { readonly [N in OperationName]: Run<N> } = {
-    ...approvalOperations(parts, find),
+    ...approvalOperations(parts, lookUp),
 
     'user.add': async ({ username, name = username, password, role: wanted, local_only }) => {
       if (wanted === 'owner') {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { compilePolicies, describePolicy, everything, type Location, mergePolicies } from '../../src/auth/policy.ts'
 import { referenceCheck } from './reference-policy.ts'
 
-/** LATCHKEY_POLICY_RUNS=100000 for more. */
+/** `npm run policies` for a hundred thousand. */
 const RUNS = Number(process.env['LATCHKEY_POLICY_RUNS'] ?? 10_000)
 const categories = ['topics']
 const ENTITIES = ['light.a', 'light.b', 'switch.a', 'light', '', 'a.b.c', 'toString', '__proto__', 'LIGHT.A']

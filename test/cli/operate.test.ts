@@ -80,7 +80,7 @@ describe.each([
     await refused(['credential', 'remove', 'old'], /there is no user name old; see latchkey credential list/)
     await refused(['credential', 'remove', 'ann'], /ann is somebody's; see latchkey user remove/)
     expect(() => withPassword('new password', 'credential', 'add', 'ann')).toThrow(/the user name ann is taken/)
-    await refused(['user', 'approve', 'eve'], /there is no user eve; see latchkey user list/)
+    await refused(['user', 'approve', 'eve'], /eve has not logged in yet; the first login makes the user/)
     const first = await node()
     await expect(session(first.url, 'eve', 'eve password')).rejects.toThrow('login')
     await expect(session(first.url, 'mal', 'mal password')).rejects.toThrow('login')
@@ -140,10 +140,11 @@ describe.each([
     await refused(['session', 'revoke'], /give an id, --user or --all: one of them/, 64)
     await refused(
       ['token', 'create', 'ann', '--name', 'x', '--days', 'many'],
-      /--days must be a whole number, not "many"/,
+      /--days must be a whole number from 1 to 3650, not "many"/,
       64,
     )
-    await refused(['token', 'create', 'ann', '--name', 'x', '--days', '9999'], /days: /)
+    await refused(['token', 'create', 'ann', '--name', 'x', '--days', '9999'], /from 1 to 3650, not "9999"/, 64)
+    await refused(['user', 'reject', 'eve'], /there is no user eve; see latchkey user list/)
     expect(() => withPassword('x', 'user', 'add', 'Ann B', '--role', 'user')).toThrow(
       /lowercase and must not contain white space/,
     )
