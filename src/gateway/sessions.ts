@@ -80,7 +80,8 @@ export const sessionsHandlers = ({ tokens, hub, events, clock, node }: SessionsP
       const stops = [
         events.ofUser(context.who.userId, hear),
         events.ofRotation(() => context.who.grantId, hear),
-        context.onExpiring(hear),
+        context.standing.onExpiring(hear),
+        context.standing.onRights(hear),
       ]
       context.subscribe('user', () => {
         for (const stop of stops) stop()
