@@ -25,6 +25,8 @@ const toWire = (user: User, credentials: readonly Credential[]) => ({
 })
 
 const userNotFound = new Refusal('not_found', 'User not found')
+/** Whoever gives the owner a password can be the owner, and who takes it away locks the owner out. */
+const ownersOwn = new Refusal('unauthorized')
 /** Home Assistant's answer to a group that does not exist. */
 const noSuchGroup = new Refusal('unknown_error')
 
@@ -108,9 +110,10 @@ export const adminHandlers = ({ users, passwords, hasher, clock, rejectedMs }: A
       }
     },
 
-    'config/auth_provider/homeassistant/create': async (_, { user_id, username, password }) => {
+    'config/auth_provider/homeassistant/create': async ({ who }, { user_id, username, password }) => {
       const user = await users.byId(user_id as UserId)
       if (user === null) return userNotFound
+      if (user.isOwner && !who.isOwner) return ownersOwn
       if (user.systemGenerated) return new Refusal('system_generated')
       const refused = refuseNewUsername(username)
       if (refused !== null) return refused
@@ -143,8 +146,12 @@ export const adminHandlers = ({ users, passwords, hasher, clock, rejectedMs }: A
       }
     },
 
-    'config/auth_provider/homeassistant/delete': async (_, { username }) =>
-      (await passwords.remove(normalizeUsername(username))) === 'removed' ? null : Refusal.translated('user_not_found'),
+    'config/auth_provider/homeassistant/delete': async ({ who }, { username }) => {
+      const subject = normalizeUsername(username)
+      const known = await users.byCredential(LOCAL_TYPE, null, subject)
+      if (known?.user.isOwner === true && !who.isOwner) return ownersOwn
+      return (await passwords.remove(subject)) === 'removed' ? null : Refusal.translated('user_not_found')
+    },
 
     'config/auth_provider/homeassistant/admin_change_password': async ({ who }, { user_id, password }) => {
       const user = await users.byId(user_id as UserId)

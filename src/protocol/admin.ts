@@ -80,20 +80,20 @@ export const admin = {
   }),
 
   'config/auth_provider/homeassistant/create': command({
-    doc: 'Give a user a user name and a password.',
+    doc: 'Give a user a user name and a password; the owner does so for the owner.',
     needs: 'admin',
     sensitive: 'always',
     input: { user_id: z.string(), username, password },
     result: z.null(),
-    errors: ['not_found', 'system_generated', 'home_assistant_error', 'overloaded'],
+    errors: ['unauthorized', 'not_found', 'system_generated', 'home_assistant_error', 'overloaded'],
   }),
 
   'config/auth_provider/homeassistant/delete': command({
-    doc: 'Take a user name away, with the sessions made with it.',
+    doc: 'Take a user name away, with the sessions made with it; the owner’s is taken by the owner alone.',
     needs: 'admin',
     input: { username },
     result: z.null(),
-    errors: ['home_assistant_error'],
+    errors: ['unauthorized', 'home_assistant_error'],
   }),
 
   'config/auth_provider/homeassistant/admin_change_password': command({

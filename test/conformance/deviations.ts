@@ -77,6 +77,11 @@ export const deviations = {
     latchkey: '`cannot_delete_owner`',
     reason: 'A server without an owner can be given no other.',
   },
+  'the owner’s user name': {
+    homeAssistant: 'administrators take it away, and give another one',
+    latchkey: '`unauthorized`',
+    reason: 'Whoever gives the owner a password can be the owner.',
+  },
   'system users': {
     homeAssistant: 'some from the start',
     latchkey: 'none that can be reached over the wire',

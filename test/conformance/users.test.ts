@@ -1,6 +1,6 @@
 /** Cases 155 to 174: the commands about other people's accounts. */
 import { expect, test } from 'vitest'
-import { CLIENT, type Commands, describeServers, REDIRECT } from './server.ts'
+import { CLIENT, type Commands, describeServers, OWNER, REDIRECT } from './server.ts'
 
 interface User {
   readonly id: string
@@ -175,7 +175,7 @@ describeServers('user administration', (server) => {
     expect((await server().refresh(tokens.refresh_token)).status).toBe(ends ? 400 : 200)
   })
 
-  test('164: the owner is not deactivated, and is not deleted here', async () => {
+  test('164: the owner is not deactivated, and is not deleted or replaced here', async () => {
     const { owner, tokens } = await server().user(['system-admin'])
     const { id } = (await owner.command('auth/current_user')).result as User
     expect(await owner.command('config/auth/update', { user_id: id, is_active: false })).toMatchObject({
@@ -187,6 +187,20 @@ describeServers('user administration', (server) => {
       expect(await admin.command('config/auth/delete', { user_id: id })).toMatchObject({
         error: { code: 'cannot_delete_owner' },
       })
+    }
+    // And would let an administrator become the owner.
+    if (server().differs('the owner’s user name', false, true)) {
+      const admin = await server().authenticated(tokens.access_token)
+      const { username } = OWNER
+      const given = { user_id: id, username: 'another', password: 'long enough' }
+      for (const [command, fields] of [
+        ['delete', { username }],
+        ['create', given],
+      ] as const) {
+        expect(await admin.command(`config/auth_provider/homeassistant/${command}`, fields)).toMatchObject({
+          error: { code: 'unauthorized' },
+        })
+      }
     }
   })
 

@@ -162,6 +162,18 @@ test('user names are told apart by their normal form, and new ones must have it 
   expect((await owner.ask(`${PROVIDER}/admin_change_password`, change)).error).toEqual(noCredential)
 })
 
+test('nobody becomes the owner: to the owner only the owner gives a user name, or takes it away (F1, F3)', async () => {
+  const { owner, adm } = await begin()
+  const { id } = (await owner.ask('auth/current_user')).result as { id: string }
+  const no = { code: 'unauthorized', message: 'Unauthorized' }
+  const username = 'test-user'
+  const given = { user_id: id, username: 'mallory', password: 'a long password' }
+  for (const name of [username, ` ${username.toUpperCase()} `]) {
+    expect((await adm.ask(`${PROVIDER}/delete`, { username: name })).error).toEqual(no)
+  }
+  expect((await adm.ask(`${PROVIDER}/create`, given)).error).toEqual(no)
+})
+
 test('a user cannot delete themselves, nobody deletes or deactivates the owner, and a group must exist (F3)', async () => {
   const { owner, adm } = await begin()
   const { id } = (await owner.ask('auth/current_user')).result as { id: string }
