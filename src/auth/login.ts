@@ -78,8 +78,10 @@ export interface LoginRules {
   readonly providers: readonly AuthProvider[]
   start(request: StartRequest): Promise<LoginOutcome>
   step(id: FlowId, clientId: string, address: string, input: Input): Promise<LoginOutcome>
-  /** Begins a login by which somebody who is in proves once more to be there. */
-  startStepUp(request: Pick<StartRequest, 'handler' | 'address'>): Promise<FormOutcome>
+  /** Begins a login by which somebody who is in proves once more to be there. `instead` of this flow, which is given up. */
+  startStepUp(
+    request: Pick<StartRequest, 'handler' | 'address'> & { readonly instead: FlowId | null },
+  ): Promise<FormOutcome>
   /** `user`: who is in. To be called for the socket alone that began the flow. */
   stepUp(id: FlowId, user: UserId, address: string, input: Input): Promise<StepUpOutcome>
   /** False: there was no such flow. */
@@ -108,9 +110,11 @@ export const createLogin = (
   const open = async (
     request: Pick<Flow, 'clientId' | 'redirectUri' | 'challenge' | 'purpose' | 'address'>,
     [type, providerId]: StartRequest['handler'],
+    instead: FlowId | null,
   ): Promise<FormOutcome> => {
     const provider = providerOf(type, providerId)
     if (provider === undefined) return { refused: 'invalid_handler' }
+    if (instead !== null) await store.flows.remove(instead)
     const now = clock.now()
     const flow: Flow = {
       ...request,
@@ -229,7 +233,7 @@ export const createLogin = (
       if (!isClientId(clientId)) return { refused: 'invalid_client' }
       if (!isRedirectUri(redirectUri)) return { refused: 'invalid_redirect' }
       if (challenge !== null && !CODE_CHALLENGE.test(challenge)) return { refused: 'invalid_challenge' }
-      return open({ clientId, redirectUri, challenge, purpose, address }, handler)
+      return open({ clientId, redirectUri, challenge, purpose, address }, handler, null)
     },
 
     step: async (id, clientId, address, input) => {
@@ -245,8 +249,8 @@ export const createLogin = (
       return judge(flow, input, (identity) => finish(flow, identity))
     },
 
-    startStepUp: ({ handler, address }) =>
-      open({ clientId: '', redirectUri: '', challenge: null, purpose: 'step_up', address }, handler),
+    startStepUp: ({ handler, address, instead }) =>
+      open({ clientId: '', redirectUri: '', challenge: null, purpose: 'step_up', address }, handler, instead),
 
     stepUp: async (id, user, address, input) => {
       const flow = await store.flows.get(id)

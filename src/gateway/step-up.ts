@@ -16,12 +16,10 @@ const isOver = (outcome: StepUpOutcome): boolean => {
 export const stepUpHandlers = (attempts: LoginAttempts): Handlers<StepUpCommands> => ({
   'auth/step_up': async ({ address, isForeign, standing: { freshness } }, { handler }) => {
     if (isForeign) return foreign
-    const outcome = await attempts.startStepUp({ handler, address })
-    if (!('step' in outcome)) return refuse(outcome)
-    const before = freshness.flow
-    freshness.flow = outcome.step.flow_id as FlowId
     // One for each socket: what is left open counts against others behind the same address.
-    if (before !== null) await attempts.abort(before)
+    const outcome = await attempts.startStepUp({ handler, address, instead: freshness.flow })
+    if (!('step' in outcome)) return refuse(outcome)
+    freshness.flow = outcome.step.flow_id as FlowId
     return outcome.step
   },
 

@@ -50,7 +50,7 @@ describe('a step-up', () => {
   afterEach(() => store.close())
 
   const begin = async (address = HERE): Promise<FlowId> => {
-    const outcome = await login.startStepUp({ handler: ['homeassistant', null], address })
+    const outcome = await login.startStepUp({ handler: ['homeassistant', null], address, instead: null })
     if (!('step' in outcome)) throw new Error(`no flow: ${JSON.stringify(outcome)}`)
     return outcome.step.flow_id as FlowId
   }

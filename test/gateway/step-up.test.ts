@@ -135,6 +135,10 @@ describeTransports('a step-up', (start) => {
   test('that is begun anew ends the one before; one that is given up is over', async () => {
     const { ask } = await opened({ 'limits.login_flows.per_address': '1' })
     const first = await begin(ask)
+    // What was typed into is pushed out by nobody else.
+    expect(await prove(ask, first.flow_id, 'wrong')).toMatchObject({ errors: { base: 'invalid_auth' } })
+    expect(await told(ask, 'auth/step_up', { handler: ['nobody', null] })).toBe('not_found')
+    expect(await prove(ask, first.flow_id, 'wrong')).toMatchObject({ errors: { base: 'invalid_auth' } })
     const second = await begin(ask)
     expect(await prove(ask, first.flow_id)).toBe('not_found')
     expect(await told(ask, 'auth/step_up/abort', { flow_id: first.flow_id })).toBe('not_found')
