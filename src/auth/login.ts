@@ -3,13 +3,14 @@
  * waits in memory, and of two inputs at once one wins.
  */
 import type { Clock } from '../clock.ts'
-import type { AbortStep, DoneStep, FlowStep, FormStep, Handler } from '../protocol/http.ts'
+import type { AbortStep, FlowStep, FormStep, Handler } from '../protocol/http.ts'
 import type { CredentialId, Flow, FlowId, Purpose, User, UserId } from '../store/model.ts'
 import type { FlowCaps, Store } from '../store/store.ts'
 import { type AccessRefusal, refuseAccess } from './access.ts'
 import { networksOf } from './address.ts'
 import { isClientId, isRedirectUri, type MayRedirect } from './clients.ts'
 import { CODE_CHALLENGE, makeCode } from './codes.ts'
+import { aborted, done, form, handlerOf, pendingForm } from './login-steps.ts'
 import type { AuthProvider, Verdict } from './provider.ts'
 import { newId } from './secrets.ts'
 
@@ -59,63 +60,39 @@ export type LoginOutcome =
   | { readonly refused: LoginRefusal }
   | { readonly blocked: AccessRefusal }
 
+/** What comes of a step of a step-up: as at a login, but that its end gives no code. */
+export type StepUpOutcome =
+  | { readonly step: FormStep | AbortStep }
+  | { readonly refused: LoginRefusal }
+  | { readonly blocked: AccessRefusal }
+  /** The user has proved to be there, to this handler. */
+  | { readonly confirmed: Handler }
+  /** Somebody else has proved to be there. */
+  | { readonly refused: 'identity_mismatch' }
+
+type FormOutcome = { readonly step: FormStep } | { readonly refused: LoginRefusal }
+
+type Input = Readonly<Record<string, unknown>>
+
 export interface LoginRules {
   readonly providers: readonly AuthProvider[]
   start(request: StartRequest): Promise<LoginOutcome>
-  step(id: FlowId, clientId: string, address: string, input: Readonly<Record<string, unknown>>): Promise<LoginOutcome>
+  step(id: FlowId, clientId: string, address: string, input: Input): Promise<LoginOutcome>
+  /** Begins a login by which somebody who is in proves once more to be there. `instead` of this flow, which is given up. */
+  startStepUp(
+    request: Pick<StartRequest, 'handler' | 'address'> & { readonly instead: FlowId | null },
+  ): Promise<FormOutcome>
+  /** `user`: who is in. To be called for the socket alone that began the flow. */
+  stepUp(id: FlowId, user: UserId, address: string, input: Input): Promise<StepUpOutcome>
   /** False: there was no such flow. */
   abort(id: FlowId): Promise<boolean>
 }
 
 type Identity = Extract<Verdict, { kind: 'identity' }>
 
-const handlerOf = (flow: Flow): Handler => [flow.providerType, flow.providerId]
+type LoginFlow = Flow & { readonly purpose: Purpose }
 
-const form = (
-  flow: Flow,
-  provider: Pick<AuthProvider, 'fields' | 'stepId'>,
-  errors: Readonly<Record<string, string>>,
-): FormStep => ({
-  type: 'form',
-  flow_id: flow.id,
-  handler: handlerOf(flow),
-  data_schema: provider.fields,
-  errors,
-  description_placeholders: null,
-  last_step: null,
-  preview: null,
-  step_id: provider.stepId,
-})
-
-/** Nothing is to be filled in: the person waits. */
-const pendingForm = (flow: Flow, errors: Readonly<Record<string, string>>): FormStep =>
-  form(flow, { fields: [], stepId: 'pending' }, errors)
-
-type AbortReason =
-  | 'login_expired'
-  /** An administrator said no, or removed the user. */
-  | 'rejected'
-  /** Nobody decided in time. */
-  | 'approval_expired'
-  /** No more may wait. */
-  | 'not_allowed'
-
-const aborted = (flow: Flow, reason: AbortReason): AbortStep => ({
-  type: 'abort',
-  flow_id: flow.id,
-  handler: handlerOf(flow),
-  reason,
-  description_placeholders: null,
-})
-
-const done = (flow: Flow, code: string): DoneStep => ({
-  type: 'create_entry',
-  flow_id: flow.id,
-  handler: handlerOf(flow),
-  description: null,
-  description_placeholders: null,
-  result: code,
-})
+const isLogin = (flow: Flow): flow is LoginFlow => flow.purpose !== 'step_up'
 
 export const createLogin = (
   store: Store,
@@ -127,8 +104,53 @@ export const createLogin = (
     providers.find((provider) => provider.type === type && provider.id === id)
 
   // The flow is over where this is called: the person starts anew, and nothing can be tried out on it.
-  const end = async (flow: Flow, outcome: LoginOutcome): Promise<LoginOutcome> =>
+  const end = async <T>(flow: Flow, outcome: T): Promise<T | { readonly refused: 'conflict' }> =>
     (await store.flows.finish(flow, null)) ? outcome : { refused: 'conflict' }
+
+  const open = async (
+    request: Pick<Flow, 'clientId' | 'redirectUri' | 'challenge' | 'purpose' | 'address'>,
+    [type, providerId]: StartRequest['handler'],
+    instead: FlowId | null,
+  ): Promise<FormOutcome> => {
+    const provider = providerOf(type, providerId)
+    if (provider === undefined) return { refused: 'invalid_handler' }
+    if (instead !== null) await store.flows.remove(instead)
+    const now = clock.now()
+    const flow: Flow = {
+      ...request,
+      id: newId<FlowId>(),
+      version: 0,
+      network: networksOf(request.address)[0] ?? request.address,
+      providerType: provider.type,
+      providerId: provider.id,
+      expiresAt: now + options.flowLifetimeMs,
+    }
+    if ((await store.flows.put(flow, options.caps, now)) === 'full') return { refused: 'too_many_flows' }
+    return { step: form(flow, provider, {}) }
+  }
+
+  /** Judges what was typed. `reach`: what becomes of somebody who is known by it; every factor has been asked for by then. */
+  const judge = async <T>(
+    flow: Flow,
+    input: Input,
+    reach: (identity: Identity) => Promise<T>,
+  ): Promise<T | FormOutcome> => {
+    const provider = providerOf(flow.providerType, flow.providerId)
+    if (provider === undefined) return { refused: 'unknown_flow' }
+    const verdict = await provider.login(input, flow.address)
+    switch (verdict.kind) {
+      case 'malformed':
+        return { refused: 'malformed_input' }
+      case 'identity':
+        return reach(verdict)
+      case 'refused': {
+        // The version rises with a wrong password too: of inputs sent at once only one learns anything.
+        const next = { ...flow, version: flow.version + 1 }
+        if (!(await store.flows.replace(next))) return { refused: 'conflict' }
+        return { step: form(next, provider, { base: verdict.error }) }
+      }
+    }
+  }
 
   /** The user of somebody who was never here. */
   const enroll = (flow: Flow, { subject, name }: Identity) => {
@@ -148,8 +170,8 @@ export const createLogin = (
     return store.users.enroll(user, credential, pending)
   }
 
-  /** The password was right: whose it is, whether they may in, and where to. */
-  const finish = async (flow: Flow, identity: Identity): Promise<LoginOutcome> => {
+  /** It is known who it is: whether they may in, and where to. */
+  const finish = async (flow: LoginFlow, identity: Identity): Promise<LoginOutcome> => {
     if (!(await options.mayRedirect(flow.clientId, flow.redirectUri))) return end(flow, { refused: 'invalid_redirect' })
     const known = await store.users.byCredential(flow.providerType, flow.providerId, identity.subject)
     // A credential that is to be linked gets its user by that.
@@ -166,7 +188,7 @@ export const createLogin = (
   }
 
   /** The person is known, and had to wait: whether it was decided. */
-  const resume = async (flow: Flow, { user: id, until }: NonNullable<Flow['waitsFor']>): Promise<LoginOutcome> => {
+  const resume = async (flow: LoginFlow, { user: id, until }: NonNullable<Flow['waitsFor']>): Promise<LoginOutcome> => {
     const user = await store.users.byId(id)
     if (user === null) return end(flow, { step: aborted(flow, clock.now() < until ? 'rejected' : 'approval_expired') })
     if (user.approval?.state === 'pending') return { step: pendingForm(flow, { base: 'pending' }), waitsFor: id }
@@ -178,7 +200,7 @@ export const createLogin = (
     return admit(flow, user, credential.id)
   }
 
-  const admit = async (flow: Flow, user: User, credentialId: CredentialId): Promise<LoginOutcome> => {
+  const admit = async (flow: LoginFlow, user: User, credentialId: CredentialId): Promise<LoginOutcome> => {
     const refused = refuseAccess(user, flow.address)
     if (refused !== null) return end(flow, { blocked: refused })
     const { code, kept } = makeCode(
@@ -196,6 +218,14 @@ export const createLogin = (
     return (await store.flows.finish(flow, kept)) ? { step: done(flow, code) } : { refused: 'conflict' }
   }
 
+  /** It is known who it is: whether that is who it has to be. Nobody becomes a user by it. */
+  const confirm = async (flow: Flow, { subject }: Identity, id: UserId): Promise<StepUpOutcome> => {
+    const known = await store.users.byCredential(flow.providerType, flow.providerId, subject)
+    if (known?.user.id !== id) return end(flow, { refused: 'identity_mismatch' as const })
+    const refused = refuseAccess(known.user, flow.address)
+    return end(flow, refused === null ? { confirmed: handlerOf(flow) } : { blocked: refused })
+  }
+
   return {
     providers,
 
@@ -203,52 +233,31 @@ export const createLogin = (
       if (!isClientId(clientId)) return { refused: 'invalid_client' }
       if (!isRedirectUri(redirectUri)) return { refused: 'invalid_redirect' }
       if (challenge !== null && !CODE_CHALLENGE.test(challenge)) return { refused: 'invalid_challenge' }
-      const provider = providerOf(handler[0], handler[1])
-      if (provider === undefined) return { refused: 'invalid_handler' }
-      const now = clock.now()
-      const flow: Flow = {
-        id: newId<FlowId>(),
-        version: 0,
-        address,
-        network: networksOf(address)[0] ?? address,
-        clientId,
-        redirectUri,
-        providerType: provider.type,
-        providerId: provider.id,
-        challenge,
-        purpose,
-        expiresAt: now + options.flowLifetimeMs,
-      }
-      if ((await store.flows.put(flow, options.caps, now)) === 'full') return { refused: 'too_many_flows' }
-      return { step: form(flow, provider, {}) }
+      return open({ clientId, redirectUri, challenge, purpose, address }, handler, null)
     },
 
     step: async (id, clientId, address, input) => {
       if (!isClientId(clientId)) return { refused: 'invalid_client' }
       const flow = await store.flows.get(id)
-      if (flow === null) return { refused: 'unknown_flow' }
+      if (flow === null || !isLogin(flow)) return { refused: 'unknown_flow' }
       if (flow.address !== address) return { refused: 'address_changed' }
       if (flow.clientId !== clientId) return { refused: 'invalid_client' }
       if (clock.now() >= flow.expiresAt) return { step: aborted(flow, 'login_expired') }
       if (flow.waitsFor !== undefined) {
         return Object.keys(input).length === 0 ? resume(flow, flow.waitsFor) : { refused: 'malformed_input' }
       }
-      const provider = providerOf(flow.providerType, flow.providerId)
-      if (provider === undefined) return { refused: 'unknown_flow' }
+      return judge(flow, input, (identity) => finish(flow, identity))
+    },
 
-      const verdict = await provider.login(input, flow.address)
-      switch (verdict.kind) {
-        case 'malformed':
-          return { refused: 'malformed_input' }
-        case 'identity':
-          return finish(flow, verdict)
-        case 'refused': {
-          // The version rises with a wrong password too: of inputs sent at once only one learns anything.
-          const next = { ...flow, version: flow.version + 1 }
-          if (!(await store.flows.replace(next))) return { refused: 'conflict' }
-          return { step: form(next, provider, { base: verdict.error }) }
-        }
-      }
+    startStepUp: ({ handler, address, instead }) =>
+      open({ clientId: '', redirectUri: '', challenge: null, purpose: 'step_up', address }, handler, instead),
+
+    stepUp: async (id, user, address, input) => {
+      const flow = await store.flows.get(id)
+      if (flow === null || isLogin(flow)) return { refused: 'unknown_flow' }
+      if (flow.address !== address) return { refused: 'address_changed' }
+      if (clock.now() >= flow.expiresAt) return { step: aborted(flow, 'login_expired') }
+      return judge(flow, input, (identity) => confirm(flow, identity, user))
     },
 
     abort: (id) => store.flows.remove(id),

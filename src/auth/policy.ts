@@ -182,16 +182,27 @@ const domainOf = (entityId: string): string => {
   return dot === -1 ? entityId : entityId.slice(0, dot)
 }
 
-/** True if `outer` surely allows all that `inner` does, wherever entities and devices may be. */
-const within = (inner: Compiled, outer: Compiled): boolean => {
-  if ((inner.all & ~outer.all) !== 0) return false
-  return ID_MAPS.every((name) =>
-    [...inner[name]].every(([id, wanted]) => {
-      const domain = name === 'entity_ids' ? (outer.domains.get(domainOf(id)) ?? 0) : 0
-      return (wanted & ~(outer.all | (outer[name].get(id) ?? 0) | domain)) === 0
-    }),
-  )
+const without = (ids: Allowed, known: (id: string) => number): Allowed =>
+  new Map([...ids].map(([id, wanted]): [string, number] => [id, wanted & ~known(id)]).filter(([, left]) => left !== 0))
+
+/**
+ * The rules of `inner` as far as no rule of `outer` allows the same to all that they are about, wherever entities and devices
+ * may be.
+ */
+const beyond = (inner: Compiled, outer: Compiled): Compiled => {
+  const both = inner.all | outer.all
+  const byDomain = (entity: string): number =>
+    (inner.domains.get(domainOf(entity)) ?? 0) | (outer.domains.get(domainOf(entity)) ?? 0)
+  return {
+    all: inner.all & ~outer.all,
+    entity_ids: without(inner.entity_ids, (id) => both | (outer.entity_ids.get(id) ?? 0) | byDomain(id)),
+    device_ids: without(inner.device_ids, (id) => both | (outer.device_ids.get(id) ?? 0)),
+    area_ids: without(inner.area_ids, (id) => both | (outer.area_ids.get(id) ?? 0)),
+    domains: without(inner.domains, (id) => both | (outer.domains.get(id) ?? 0)),
+  }
 }
+
+const isNothing = (one: Compiled): boolean => one.all === 0 && ID_MAPS.every((name) => one[name].size === 0)
 
 /** What the groups with these policies may do together. Parts that no valid policy has allow nothing. */
 export const compilePolicies = (policies: readonly unknown[], options: PolicyOptions): Permissions => {
@@ -223,9 +234,54 @@ export const compilePolicies = (policies: readonly unknown[], options: PolicyOpt
     },
     covers: (other) =>
       [...compileAll(mergePolicies([other]), options.categories)].every(([category, inner]) =>
-        within(inner, compiled.get(category) ?? NOTHING),
+        isNothing(beyond(inner, compiled.get(category) ?? NOTHING)),
       ),
   }
+}
+
+// Comparing
+
+/** Null where none of the three keys is allowed: only `true` stands for the others. */
+const actionsOf = (allowed: number): Policy | true | null => {
+  if (allowed === EVERYTHING) return true
+  const named = READ_CONTROL_EDIT.filter((key) => (allowed & bits[key]!) !== 0)
+  return named.length === 0 ? null : Object.fromEntries(named.map((key) => [key, true]))
+}
+
+const toIdMap = (ids: Allowed): Policy =>
+  Object.fromEntries(
+    [...ids].flatMap(([id, allowed]) => {
+      const one = actionsOf(allowed)
+      return one === null ? [] : [[id, one]]
+    }),
+  )
+
+const decompile = (category: string, one: Compiled): Policy | true => {
+  if (one.all === EVERYTHING) return true
+  if (category !== ENTITIES) return toIdMap(one.entity_ids)
+  const parts = [
+    ['all', actionsOf(one.all) ?? {}] as const,
+    ...ID_MAPS.map((name) => [name, toIdMap(one[name])] as const),
+  ]
+  return Object.fromEntries(parts.filter(([, part]) => part === true || Object.keys(part).length > 0))
+}
+
+/**
+ * The rules of a policy as far as another one does not allow the same: a policy that allows every `read`, `control` and `edit`
+ * which `policy` allows and `other` does not, and nothing that `policy` does not allow. A rule is left out where `other` has
+ * one that allows as much to all that it is about. There is no "all but": of a rule for many objects is also said what `other`
+ * allows to some of them.
+ */
+export const policyBeyond = (
+  policy: Policy,
+  other: Policy,
+  { categories }: Pick<PolicyOptions, 'categories'>,
+): Policy => {
+  const outer = compileAll(other, categories)
+  const found = [...compileAll(policy, categories)]
+    .map(([category, inner]) => [category, decompile(category, beyond(inner, outer.get(category) ?? NOTHING))] as const)
+    .filter(([, part]) => part === true || Object.keys(part).length > 0)
+  return Object.fromEntries(found)
 }
 
 /** Of the owner and of administrators. */

@@ -6,8 +6,8 @@ import { newId } from '../auth/secrets.ts'
 import type { Clock } from '../clock.ts'
 import type { AdminCommands } from '../protocol/admin.ts'
 import type { Credential, CredentialId, GroupId, User, UserId } from '../store/model.ts'
-import type { Passwords, Users } from '../store/store.ts'
-import { type Handlers, Refusal } from './dispatch.ts'
+import type { Passwords, UserChange, Users } from '../store/store.ts'
+import { type Handlers, Refusal, stepUpRequired } from './dispatch.ts'
 
 const isLocal = ({ providerType }: Credential): boolean => providerType === LOCAL_TYPE
 
@@ -60,7 +60,8 @@ export const adminHandlers = ({ users, passwords, hasher, clock, rejectedMs }: A
 
     'config/auth/list': async () => (await users.list()).map(({ user, credentials }) => toWire(user, credentials)),
 
-    'config/auth/create': async (_, { name, group_ids = [], local_only = false }) => {
+    'config/auth/create': async ({ standing }, { name, group_ids = [], local_only = false }) => {
+      if (group_ids.length > 0 && standing.mustStepUp) return stepUpRequired
       const user: User = {
         id: newId<UserId>(),
         name,
@@ -73,13 +74,14 @@ export const adminHandlers = ({ users, passwords, hasher, clock, rejectedMs }: A
       return (await users.create(user)) === 'created' ? { user: toWire(user, []) } : noSuchGroup
     },
 
-    'config/auth/update': async (_, { user_id, name, is_active, group_ids, local_only }) => {
-      const outcome = await users.update(user_id as UserId, {
+    'config/auth/update': async ({ standing }, { user_id, name, is_active, group_ids, local_only }) => {
+      const change: UserChange = {
         ...(name === undefined ? {} : { name }),
         ...(is_active === undefined ? {} : { isActive: is_active }),
         ...(group_ids === undefined ? {} : { groups: group_ids as GroupId[] }),
         ...(local_only === undefined ? {} : { localOnly: local_only }),
-      })
+      }
+      const outcome = await users.update(user_id as UserId, change, { mayJoin: !standing.mustStepUp })
       switch (outcome) {
         case 'not_found':
           return userNotFound
@@ -89,6 +91,8 @@ export const adminHandlers = ({ users, passwords, hasher, clock, rejectedMs }: A
           return new Refusal('cannot_modify_system_generated')
         case 'owner':
           return new Refusal('cannot_deactivate_owner')
+        case 'joins':
+          return stepUpRequired
         default:
           return { user: toWire(outcome, await users.credentials(outcome.id)) }
       }

@@ -18,8 +18,8 @@ export interface Entrant {
   readonly isOutside: boolean
   /** A token is being looked up: what arrives waits. */
   verifying(): void
-  /** Called in the turn of the last check. False: this user may not come from there. */
-  admit(who: Principal, path: Path, token: string): boolean
+  /** Called in the turn of the last check. `isLogin`: the person has just logged in. False: this user may not come from there. */
+  admit(who: Principal, path: Path, token: string, isLogin: boolean): boolean
   send(text: string): void
   end(close: CloseName): void
 }
@@ -56,18 +56,18 @@ export class Authentication {
     this.#refuse(AUTH_MALFORMED, 'malformed')
   }
 
-  /** Goes in with a token, or is refused and closed. */
-  token(token: string): void {
+  /** Goes in with a token, or is refused and closed. `isLogin`: it was just got by a login. */
+  token(token: string, isLogin = false): void {
     const known = this.#parts.verifier.known(token)
     if (known !== undefined) {
       if (known === null) this.#denyToken(token, 'cached')
-      else this.#admit(known, 'cached', token)
+      else this.#admit(known, 'cached', token, isLogin)
       return
     }
     this.#entrant.verifying()
     this.#parts.verifier
       // Admitted in the turn of the last check: a revocation later than that finds the seat.
-      .verify(token, (who) => this.#admit(who, 'looked_up', token))
+      .verify(token, (who) => this.#admit(who, 'looked_up', token, isLogin))
       .then((who) => {
         if (who === null) this.#denyToken(token, 'looked_up')
       })
@@ -97,9 +97,9 @@ export class Authentication {
       .catch((error: unknown) => this.#parts.log.warn({ err: error }, 'refused token could not be judged'))
   }
 
-  #admit(who: Principal, path: Path, token: string): void {
+  #admit(who: Principal, path: Path, token: string, isLogin: boolean): void {
     // The socket may have closed, or its time may have run out, while the grant was read.
-    if (this.#entrant.isOutside && !this.#entrant.admit(who, path, token)) this.#deny(path)
+    if (this.#entrant.isOutside && !this.#entrant.admit(who, path, token, isLogin)) this.#deny(path)
   }
 
   #deny(path: Path): void {

@@ -8,11 +8,11 @@ import { idOf, parseJson } from '../protocol/json.ts'
 import type { Peer, Socket } from '../transport/transport.ts'
 import { Authentication, type Entrant, type Path } from './authentication.ts'
 import { type Caller, type Entry, type May, mayUse, type Renewal } from './dispatch.ts'
-import { Expiry } from './expiry.ts'
 import type { Seat } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import { Outbox } from './outbox.ts'
 import { closeReason, type Origin, RECONNECT_SPREAD_MS, type Shared } from './shared.ts'
+import { Standing } from './standing.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Watch } from './watch.ts'
 
@@ -29,7 +29,6 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class Connection implements Peer, Seat, Caller, Entrant {
   lastId = 0
-  since = 0
   readonly #shared: Shared
   readonly #socket: Socket
   /** The client's address: the peer's, or what a trusted proxy says. */
@@ -37,7 +36,8 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   readonly #outbox: Outbox
   readonly #left: (connection: Connection) => void
   #phase: Phase = 'auth'
-  #who: Principal | null = null
+  /** null before authentication. */
+  #standing: Standing | null = null
   readonly #watch: Watch
   readonly #inbox = new Inbox()
   readonly #subscriptions = new Subscriptions()
@@ -47,8 +47,6 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   #close: { name: CloseName; reason: string } | null = null
   readonly #authentication: Authentication
   readonly #isForeign: () => boolean
-  /** null where a socket lives as long as its grant. */
-  readonly #expiry: Expiry | null
   /** Few sockets ever log in by themselves: the others carry no map. */
   #logins: Map<string, string> | null = null
   /** What a command wants done once its answer has gone out. */
@@ -67,9 +65,6 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       ping: () => socket.ping(),
       end: (close) => this.end(close),
     })
-    const { expiry, watchers } = shared
-    this.#expiry =
-      expiry === null ? null : new Expiry(shared.deadlines, watchers.clock, expiry, () => this.end('tokenExpired'))
     socket.send(authRequired(shared.options.haVersion))
   }
 
@@ -137,8 +132,11 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   // Seat
 
   get who(): Principal {
-    // A connection is seated, and answers commands that want somebody, only after it was admitted.
-    return this.#who!
+    return this.standing.who
+  }
+
+  get since(): number {
+    return this.standing.since
   }
 
   condemn(close: CloseName): void {
@@ -164,7 +162,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       this.end('userInactive')
       return
     }
-    this.#who = who
+    this.standing.who = who
     this.#subscriptions.endWhere((needs) => !mayUse(who, needs))
     this.#resume('open')
   }
@@ -172,7 +170,12 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   // Caller
 
   get user(): Principal | null {
-    return this.#who
+    return this.#standing?.who ?? null
+  }
+
+  get standing(): Standing {
+    // A connection is seated, and answers commands that want somebody, only after it was admitted.
+    return this.#standing!
   }
 
   get isForeign(): boolean {
@@ -191,9 +194,9 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   enter(): Entry {
     this.#phase = 'verifying'
     return {
-      with: (token) => {
+      with: (token, isLogin) => {
         this.#afterAnswer = () => {
-          if (this.isOutside) this.#authentication.token(token)
+          if (this.isOutside) this.#authentication.token(token, isLogin)
         }
       },
       fail: () => {
@@ -204,16 +207,13 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     }
   }
 
-  renew(token: string): Promise<Renewal> {
-    return this.#authentication.renew(token, (who) => this.#move(who, token))
+  renew(token: string, isLogin: boolean): Promise<Renewal> {
+    return this.#authentication.renew(token, (who) => this.#move(who, token, isLogin))
   }
 
   setFeatures(features: Readonly<Record<string, number | boolean>>): void {
     this.#outbox.coalesce = Object.hasOwn(features, 'coalesce_messages')
-  }
-
-  onExpiring(hear: (text: string) => void): () => void {
-    return this.#expiry?.listen(hear) ?? (() => undefined)
+    if (features['step_up']) this.standing.freshness.isOffered = true
   }
 
   subscribe(needs: Needs | May, stop: () => void, id = this.lastId): void {
@@ -230,7 +230,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     if (this.#phase === 'held') {
       // Whether it may be heard is known when the rights have been read.
       if (!this.#subscriptions.hold(() => this.deliver(id, text, may))) this.end('overloaded')
-    } else if (this.#subscriptions.has(id) && (may === undefined || mayUse(this.#who, may))) {
+    } else if (this.#subscriptions.has(id) && (may === undefined || mayUse(this.user, may))) {
       this.reply(event(id, text))
     }
   }
@@ -267,12 +267,10 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     this.#phase = 'verifying'
   }
 
-  admit(who: Principal, path: Path, token: string): boolean {
+  admit(who: Principal, path: Path, token: string, isLogin: boolean): boolean {
     if (refuseAddress(who.localOnly, this.address) !== null) return false
     this.#watch.admitted()
-    this.#who = who
-    this.since = this.#shared.watchers.clock.now()
-    this.#expiry?.arm(token)
+    this.#standing = new Standing(this.#shared.standings, () => this.end('tokenExpired'), who, token, isLogin)
     this.#shared.hub.add(this)
     this.#shared.metrics.authenticated('ok', path)
     this.#outbox.add(authOk(this.#shared.options.haVersion))
@@ -304,17 +302,17 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   }
 
   /** Another session of the same user takes the place of this one; called in the turn of the token's last check. */
-  #move(who: Principal, token: string): Renewal {
+  #move(who: Principal, token: string, isLogin: boolean): Renewal {
     if (this.#phase !== 'open' && this.#phase !== 'held' && this.#phase !== 'draining') return 'refused'
     if (who.userId !== this.who.userId) return 'identity_mismatch'
     if (refuseAddress(who.localOnly, this.address) !== null) return 'refused'
     this.#shared.hub.remove(this)
-    this.#who = who
+    this.standing.move(who, token, isLogin)
     this.#shared.hub.add(this)
     this.#subscriptions.endWhere((needs) => !mayUse(who, needs))
-    this.#expiry?.arm(token)
     // What is being read again is for the session that it has left, and would not find it: this session was read later.
     if (this.#phase === 'held') this.#resume('open')
+    else this.standing.tellRights()
     return 'renewed'
   }
 
@@ -322,6 +320,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   #resume(phase: 'auth' | 'open'): void {
     this.#phase = phase
     const waiting = this.#inbox.take()
+    this.#standing?.tellRights()
     this.#subscriptions.release()
     for (const text of waiting) {
       if (this.#is('auth')) this.#knock(text)
@@ -382,8 +381,8 @@ export class Connection implements Peer, Seat, Caller, Entrant {
 
   #leave(): void {
     this.#watch.stop()
-    this.#expiry?.stop()
-    if (this.#who !== null && this.#phase !== 'ending' && this.#phase !== 'closed') this.#shared.hub.remove(this)
+    this.#standing?.stop()
+    if (this.#standing !== null && this.#phase !== 'ending' && this.#phase !== 'closed') this.#shared.hub.remove(this)
     if (this.#phase !== 'closed') this.#phase = 'ending'
     this.#inbox.take()
     this.#subscriptions.endAll()

@@ -10,6 +10,7 @@ import { commandError, failure, isCommandId, pong, result } from '../protocol/fr
 import { isObject } from '../protocol/json.ts'
 import { describeIssues } from '../protocol/validation.ts'
 import { StoreUnavailable } from '../store/store.ts'
+import type { Standing } from './standing.ts'
 import { TooManySubscriptions } from './subscriptions.ts'
 
 /** A handler's "no". A value and not an exception: a peer can cause it at will, and it needs no stack trace. */
@@ -34,10 +35,13 @@ export class Refusal {
   }
 }
 
+/** The answer to a sensitive command of somebody who has to prove first to be there. */
+export const stepUpRequired = new Refusal('step_up_required')
+
 /** How a command authenticates its own socket, or renews it, after its answer has gone out. */
 export interface Entry {
-  /** Goes in with this token. */
-  with(token: string): void
+  /** Goes in with this token. `isLogin`: the person has just logged in. */
+  with(token: string, isLogin: boolean): void
   /** There is none after all. */
   fail(): void
 }
@@ -59,8 +63,11 @@ export interface AnyContext {
   loginsChanged(): void
   /** What arrives from now on waits until this command knows whether it can authenticate the socket. */
   enter(): Entry
-  /** Goes on as another session; the outcome is known in the turn of the token's last check. */
-  renew(token: string): Promise<Renewal>
+  /**
+   * Goes on as another session; the outcome is known in the turn of the token's last check. `isLogin`: the person has just
+   * logged in.
+   */
+  renew(token: string, isLogin: boolean): Promise<Renewal>
   /** The id of the command that is being answered, until the handler's first `await`. */
   readonly lastId: number
   /**
@@ -77,8 +84,7 @@ export interface AnyContext {
 /** What a handler knows of a caller who is authenticated. */
 export interface Context extends AnyContext {
   readonly who: Principal
-  /** `hear` gets the event's JSON text before this socket ends with its access token; returns what ends that. */
-  onExpiring(hear: (text: string) => void): () => void
+  readonly standing: Standing
   /** Called by `supported_features`. */
   setFeatures(features: Readonly<Record<string, number | boolean>>): void
 }
@@ -220,6 +226,10 @@ export const createDispatch = ({ handlers, own, log, strict }: DispatchOptions):
       }
       if (!mayUse(caller.user, command.needs)) {
         caller.reply(failure(id, commandError('unauthorized')))
+        return
+      }
+      if (command.sensitive === 'always' && caller.standing.mustStepUp) {
+        caller.reply(failure(id, stepUpRequired.error))
         return
       }
       const value = handler(caller, parsed.data)

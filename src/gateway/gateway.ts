@@ -53,10 +53,12 @@ import { type Pages, pageRoutes } from './pages.ts'
 import { connectionHandlers, profileHandlers } from './profile.ts'
 import { createResolve } from './proxies.ts'
 import { startReaper } from './reaper.ts'
+import { createRightsText } from './rights.ts'
 import { sessionHandlers } from './session.ts'
 import { SessionEvents } from './session-events.ts'
 import { sessionsHandlers } from './sessions.ts'
 import type { ConnectionOptions, Shared } from './shared.ts'
+import { stepUpHandlers } from './step-up.ts'
 import { tokenRoutes } from './token.ts'
 import { createTokenRequests } from './token-requests.ts'
 
@@ -226,6 +228,7 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
           clock,
           log,
         }),
+        ...stepUpHandlers(attempts),
         ...profileHandlers(store.users, store.passwords, hasher, checkPassword, tokens, signedPaths, bans),
         ...sessionsHandlers({ tokens, hub, events: sessionEvents, clock, node: newId() }),
         ...banHandlers(bans, store.bans),
@@ -252,7 +255,7 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
       loginMs: options.flowLifetimeMs,
       messagesPerSecond: options.messagesPerSecond,
     },
-    expiry: options.expiry,
+    standings: { clock, deadlines, expiry: options.expiry, rightsText: createRightsText(policy) },
     outboxes: { bytes: options.outbox.bytes, backlog, deadlines },
     metrics,
     log,

@@ -5,7 +5,7 @@ import { newId } from '../auth/secrets.ts'
 import type { GroupCommands } from '../protocol/groups.ts'
 import type { Group, GroupId, Policy } from '../store/model.ts'
 import { type GroupChange, type Groups, StoreUnavailable } from '../store/store.ts'
-import { type Context, type Handlers, Refusal } from './dispatch.ts'
+import { type Context, type Handlers, Refusal, stepUpRequired } from './dispatch.ts'
 
 const PAGE = 200
 /** Of policies in one answer, which has to fit through one socket's queue. */
@@ -48,7 +48,10 @@ export const groupHandlers = (groups: Groups, options: PolicyOptions): Handlers<
     return found
   }
 
-  const create = async (name: string, policy: Policy) => {
+  const allowsMore = (policy: Policy, before: Policy): boolean => !compilePolicies([before], options).covers(policy)
+
+  const create = async (context: Context, name: string, policy: Policy) => {
+    if (allowsMore(policy, {}) && context.standing.mustStepUp) return stepUpRequired
     const made = await groups.create({ id: newId<GroupId>(), name, policy })
     return made === 'name_taken' ? nameTaken : { group: toWire(made) }
   }
@@ -58,8 +61,9 @@ export const groupHandlers = (groups: Groups, options: PolicyOptions): Handlers<
       const [group] = await groups.byIds([id])
       if (group === undefined) return groupNotFound
       const { policy } = change
-      const widens = policy !== undefined && !compilePolicies([group.policy], options).covers(policy)
+      const widens = policy !== undefined && allowsMore(policy, group.policy)
       if (widens && !context.who.isOwner) return new Refusal('unauthorized')
+      if (widens && context.standing.mustStepUp) return stepUpRequired
       // Judged against this version: if another came meanwhile, it is judged anew.
       const outcome = await groups.update(group.id, group.version, change)
       if (outcome === 'not_found') return groupNotFound
@@ -87,7 +91,7 @@ export const groupHandlers = (groups: Groups, options: PolicyOptions): Handlers<
       }
     },
 
-    'config/auth/groups/create': (_, { name, policy }) => refusePolicy(policy) ?? create(name, policy),
+    'config/auth/groups/create': (context, { name, policy }) => refusePolicy(policy) ?? create(context, name, policy),
 
     'config/auth/groups/update': (context, { group_id, name, policy }) => {
       if (isBuiltIn(group_id)) return systemGroup

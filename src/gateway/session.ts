@@ -12,10 +12,10 @@ import type { Users } from '../store/store.ts'
 import type { Approvals } from './approvals.ts'
 import { type AnyContext, type AnyHandlers, Refusal } from './dispatch.ts'
 import { describeProviders } from './login.ts'
-import { isAskedAgain, type LoginAttempts, loginRefusals, refusalText } from './login-attempts.ts'
+import { isAskedAgain, type LoginAttempts, loginRefusals, type Refused, refusalText } from './login-attempts.ts'
 import type { TokenRequests } from './token-requests.ts'
 
-const codes: Readonly<Record<LoginRefusal, ErrorCode>> = {
+const codes: Readonly<Record<LoginRefusal | 'identity_mismatch', ErrorCode>> = {
   invalid_client: 'invalid_format',
   invalid_redirect: 'not_allowed',
   invalid_challenge: 'invalid_format',
@@ -25,14 +25,20 @@ const codes: Readonly<Record<LoginRefusal, ErrorCode>> = {
   address_changed: 'not_allowed',
   malformed_input: 'invalid_format',
   conflict: 'not_allowed',
+  identity_mismatch: 'identity_mismatch',
 }
 
 /** Logins that one socket may have begun: of more, the oldest is forgotten, and runs out by itself. */
 const MAX_LOGINS = 100
 
-const unknownFlow = new Refusal('not_found', loginRefusals.unknown_flow)
+/** The answer where a login, or a step-up, does not go on. */
+export const refuse = (outcome: Refused): Refusal =>
+  new Refusal('blocked' in outcome ? 'not_allowed' : codes[outcome.refused], refusalText(outcome))
+
+/** The answer to a flow that was not begun on the socket, or is over. */
+export const unknownFlow = new Refusal('not_found', loginRefusals.unknown_flow)
 /** The caller's address can be a credential at a login, and a page elsewhere must not use it. */
-const foreign = new Refusal('unauthorized')
+export const foreign = new Refusal('unauthorized')
 
 export interface SessionParts {
   readonly providers: LoginRules['providers']
@@ -52,7 +58,7 @@ export const sessionHandlers = (parts: SessionParts): AnyHandlers<SessionCommand
     if (!('step' in outcome)) {
       const over = 'blocked' in outcome || outcome.refused === 'invalid_redirect' || outcome.refused === 'unknown_flow'
       if (over && context.logins.delete(id)) context.loginsChanged()
-      return new Refusal('blocked' in outcome ? 'not_allowed' : codes[outcome.refused], refusalText(outcome))
+      return refuse(outcome)
     }
     const { step } = outcome
     if (step.type !== 'form' && context.logins.delete(id)) context.loginsChanged()
@@ -137,9 +143,10 @@ export const sessionHandlers = (parts: SessionParts): AnyHandlers<SessionCommand
           entry?.fail()
           return new Refusal(outcome.error, outcome.description, outcome.retryAfterMs)
         }
-        if (entry !== null) entry.with(outcome.access_token)
+        const isLogin = given.grant_type === 'authorization_code'
+        if (entry !== null) entry.with(outcome.access_token, isLogin)
         else if (authenticate) {
-          const renewed = await context.renew(outcome.access_token)
+          const renewed = await context.renew(outcome.access_token, isLogin)
           if (renewed !== 'renewed') return new Refusal(renewed === 'refused' ? 'access_denied' : renewed)
         }
         return outcome
@@ -155,7 +162,7 @@ export const sessionHandlers = (parts: SessionParts): AnyHandlers<SessionCommand
     },
 
     'auth/renew': async (context, { access_token }) => {
-      const renewed = await context.renew(access_token)
+      const renewed = await context.renew(access_token, false)
       if (renewed !== 'renewed') return new Refusal(renewed === 'refused' ? 'invalid_access_token' : renewed)
       const end = readClaims(access_token)!.exp
       return { expires_in: Math.max(0, Math.floor(end - clock.now() / 1000)) }

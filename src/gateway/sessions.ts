@@ -82,7 +82,8 @@ export const sessionsHandlers = ({ tokens, hub, events, clock, node }: SessionsP
       const stops = [
         events.ofUser(context.who.userId, hear),
         events.ofRotation(() => context.who.grantId, hear),
-        context.onExpiring(hear),
+        context.standing.onExpiring(hear),
+        context.standing.onRights(hear),
       ]
       const stop = (): void => {
         for (const one of stops) one()

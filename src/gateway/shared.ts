@@ -5,10 +5,10 @@ import type { Log } from '../log.ts'
 import type { CloseName } from '../protocol/errors.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Dispatch } from './dispatch.ts'
-import type { ExpiryOptions } from './expiry.ts'
 import type { Hub } from './hub.ts'
 import type { Metrics } from './metrics.ts'
 import type { OutboxLimits } from './outbox.ts'
+import type { StandingParts } from './standing.ts'
 import type { Watchers } from './watch.ts'
 
 export interface ConnectionOptions {
@@ -28,8 +28,7 @@ export interface Shared {
   readonly deadlines: Deadlines
   readonly watchers: Watchers
   readonly outboxes: OutboxLimits
-  /** null: a socket lives as long as its grant. */
-  readonly expiry: ExpiryOptions | null
+  readonly standings: StandingParts
   readonly metrics: Metrics
   readonly log: Log
   readonly options: ConnectionOptions

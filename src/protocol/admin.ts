@@ -31,8 +31,9 @@ export const admin = {
   }),
 
   'config/auth/create': command({
-    doc: 'Make a user, active and without credentials.',
+    doc: 'Make a user, active and without credentials. A group widens rights.',
     needs: 'admin',
+    sensitive: 'where it widens rights',
     input: { name, group_ids: optional(groups), local_only: optional(z.boolean()) },
     result: z.strictObject({ user }),
     // A group that does not exist is unknown_error in Home Assistant.
@@ -40,8 +41,9 @@ export const admin = {
   }),
 
   'config/auth/update': command({
-    doc: 'Change a user. Deactivating ends all sessions of the user.',
+    doc: 'Change a user. Deactivating ends all sessions of the user. A group that the user was not in widens rights.',
     needs: 'admin',
+    sensitive: 'where it widens rights',
     input: {
       user_id: z.string(),
       name: optional(name),
@@ -81,6 +83,7 @@ export const admin = {
   'config/auth_provider/homeassistant/create': command({
     doc: 'Give a user a user name and a password. Only the owner gives the owner one.',
     needs: 'admin',
+    sensitive: 'always',
     input: { user_id: z.string(), username, password },
     result: z.null(),
     errors: ['unauthorized', 'not_found', 'system_generated', 'home_assistant_error', 'overloaded'],
@@ -98,6 +101,7 @@ export const admin = {
   'config/auth_provider/homeassistant/admin_change_password': command({
     doc: 'Set the password of a user. All sessions of the user end.',
     needs: 'owner',
+    sensitive: 'always',
     input: { user_id: z.string(), password },
     result: z.null(),
     errors: ['user_not_found', 'credentials_not_found', 'home_assistant_error', 'overloaded'],

@@ -38,6 +38,11 @@ interface Declaration<
   readonly reply?: 'pong'
   /** True where the command can revoke the grant of its own socket: its answer goes out before the close. */
   readonly endsSelf?: true
+  /**
+   * What it does wants a person who proved lately to be there, of those who can step up: always, or where somebody may do
+   * more by it than before.
+   */
+  readonly sensitive?: 'always' | 'where it widens rights'
 }
 
 export interface Command<

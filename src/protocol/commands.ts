@@ -7,10 +7,12 @@ import { type GroupCommands, groups } from './groups.ts'
 import { type ProfileCommands, profile } from './profile.ts'
 import { type SessionCommands, session } from './session.ts'
 import { type SessionsCommands, sessions } from './sessions.ts'
+import { type StepUpCommands, stepUp } from './step-up.ts'
 
 export type AllCommands = ConnectionCommands &
   SessionCommands &
   SessionsCommands &
+  StepUpCommands &
   ProfileCommands &
   AdminCommands &
   GroupCommands &
@@ -18,5 +20,5 @@ export type AllCommands = ConnectionCommands &
 
 /** A Map and not an object, so that `constructor` is an unknown command like any other. */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>(
-  Object.entries({ ...connection, ...session, ...sessions, ...profile, ...admin, ...groups, ...bans }),
+  Object.entries({ ...connection, ...session, ...sessions, ...stepUp, ...profile, ...admin, ...groups, ...bans }),
 )

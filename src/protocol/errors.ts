@@ -32,6 +32,7 @@ export const errors = {
   not_allowed: 'Not allowed.',
   onboarding_required: 'Onboarding not finished',
   identity_mismatch: 'The token is of another user.',
+  step_up_required: 'Log in once more on this socket first.',
   invalid_access_token: 'Invalid access token or password',
   invalid_request: 'The request cannot be read.',
   invalid_grant: 'The code or token is not good.',

@@ -23,8 +23,9 @@ export const groups = {
   }),
 
   'config/auth/groups/create': command({
-    doc: 'Make a group. A policy has at most 64 KiB; nobody is in the group yet.',
+    doc: 'Make a group. A policy has at most 64 KiB; nobody is in the group yet. A policy that allows anything widens rights.',
     needs: 'admin',
+    sensitive: 'where it widens rights',
     input: { name, policy },
     result: z.strictObject({ group }),
     errors: ['invalid_format', 'already_exists'],
@@ -33,6 +34,7 @@ export const groups = {
   'config/auth/groups/update': command({
     doc: 'Change the name or the policy of a group. Only the owner may allow more than before.',
     needs: 'admin',
+    sensitive: 'where it widens rights',
     input: { group_id: z.string(), name: optional(name), policy: optional(policy) },
     result: z.strictObject({ group }),
     errors: ['invalid_format', 'not_found', 'unauthorized', 'already_exists', 'cannot_modify_system_group'],

@@ -96,6 +96,7 @@ export const profile = {
   'config/auth_provider/homeassistant/change_password': command({
     doc: "Change one's own password. All other sessions of the user end.",
     needs: 'user',
+    sensitive: 'always',
     input: { current_password: z.string(), new_password: z.string() },
     result: z.null(),
     errors: ['credentials_not_found', 'invalid_current_password', 'home_assistant_error', 'overloaded'],
@@ -104,6 +105,7 @@ export const profile = {
   'auth/long_lived_access_token': command({
     doc: 'Create an access token that lives for some days and is shown once.',
     needs: 'user',
+    sensitive: 'always',
     input: {
       // A length is judged in code points by nobody who matters: the bound only keeps rows small.
       client_name: z.string().min(1).max(200),

@@ -4,37 +4,41 @@ import { command, optional } from './command.ts'
 
 const handler = z.tuple([z.string(), z.string().nullable()]).readonly()
 
-/** One step of a login, as over HTTP. */
-const flowStep = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('form'),
-    flow_id: z.string(),
-    handler,
-    data_schema: z
-      .array(z.strictObject({ type: z.literal('string'), name: z.string(), required: z.literal(true) }))
-      .readonly(),
-    errors: z.record(z.string(), z.string()),
-    description_placeholders: z.null(),
-    last_step: z.null(),
-    preview: z.null(),
-    step_id: z.string(),
-  }),
-  z.strictObject({
-    type: z.literal('abort'),
-    flow_id: z.string(),
-    handler,
-    reason: z.string(),
-    description_placeholders: z.null(),
-  }),
+/** The steps of a login, as over HTTP, up to its end. */
+export const formStep = z.strictObject({
+  type: z.literal('form'),
+  flow_id: z.string(),
+  handler,
+  data_schema: z
+    .array(z.strictObject({ type: z.literal('string'), name: z.string(), required: z.literal(true) }))
+    .readonly(),
+  errors: z.record(z.string(), z.string()),
+  description_placeholders: z.null(),
+  last_step: z.null(),
+  preview: z.null(),
+  step_id: z.string(),
+})
+
+export const abortStep = z.strictObject({
+  type: z.literal('abort'),
+  flow_id: z.string(),
+  handler,
+  reason: z.string(),
+  description_placeholders: z.null(),
+})
+
+/** The end of a login, with what it gives. */
+export const doneStep = <R extends z.ZodType>(result: R) =>
   z.strictObject({
     type: z.literal('create_entry'),
     flow_id: z.string(),
     handler,
     description: z.null(),
     description_placeholders: z.null(),
-    result: z.string(),
-  }),
-])
+    result,
+  })
+
+const flowStep = z.discriminatedUnion('type', [formStep, abortStep, doneStep(z.string())])
 
 export const session = {
   'auth/providers': command({

@@ -53,7 +53,7 @@ export const sessions = {
   }),
 
   'auth/subscribe': command({
-    doc: "Hear of what concerns one's own sessions: `session_added`, `session_removed`, `user_changed`, `rotated` when the refresh token of this session has made a step, and `expiring` before this socket has to be renewed.",
+    doc: "Hear of what concerns one's own sessions: `session_added`, `session_removed`, `user_changed`, `rights_changed` when this socket may do more or less than before, `rotated` when the refresh token of this session has made a step, and `expiring` before this socket has to be renewed.",
     needs: 'user',
     input: {},
     result: z.strictObject({ generation: z.int().nullable() }),
@@ -100,7 +100,10 @@ export const sessions = {
 
 export type SessionsCommands = typeof sessions
 
-/** What `auth/subscribe` brings. `at`: an instant; `in`: seconds. */
+/**
+ * What `auth/subscribe` brings. `at`: an instant; `in`: seconds; `gained` and `lost`: policies, and `admin` where that right came
+ * or went.
+ */
 export type SessionEvent =
   | { readonly type: 'session_added'; readonly refresh_token_id: string; readonly at: string }
   | {
@@ -110,6 +113,12 @@ export type SessionEvent =
       readonly at: string
     }
   | { readonly type: 'user_changed'; readonly at: string }
+  | {
+      readonly type: 'rights_changed'
+      readonly gained: Readonly<Record<string, unknown>>
+      readonly lost: Readonly<Record<string, unknown>>
+      readonly admin?: 'gained' | 'lost'
+    }
   | { readonly type: 'rotated'; readonly generation: number }
   | { readonly type: 'expiring'; readonly in: number }
 

@@ -125,6 +125,9 @@ export interface Grant {
 /** What a code is good for: tokens, or linking its credential to a user. Neither stands in for the other. */
 export type Purpose = 'login' | 'link'
 
+/** A flow can also be a step-up: it proves to one socket that its user is there, and gives no code. */
+export type FlowPurpose = Purpose | 'step_up'
+
 /** An authorization code as it is kept; the code itself never is. */
 export interface AuthCode {
   /** SHA-256 of client id, NUL, code: another client's attempt finds nothing and consumes nothing. */
@@ -148,12 +151,13 @@ export interface Flow {
   readonly address: string
   /** What it is counted under: the address, or the network that one machine has all of. */
   readonly network: string
+  /** Empty, as the redirect address is, for a step-up: nobody is sent anywhere. */
   readonly clientId: string
   readonly redirectUri: string
   readonly providerType: string
   readonly providerId: string | null
   readonly challenge: string | null
-  readonly purpose: Purpose
+  readonly purpose: FlowPurpose
   readonly expiresAt: number
   /** Left out until the person is known: whose approval this login waits for, and when that user's time ends. */
   readonly waitsFor?: { readonly user: UserId; readonly until: number }

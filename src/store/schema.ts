@@ -6,6 +6,7 @@ import type {
   Credential,
   Digest,
   Flow,
+  FlowPurpose,
   Group,
   GroupId,
   Policy,
@@ -215,7 +216,7 @@ export const toFlow = (row: Tables['auth_flow']): Flow => ({
   providerType: row.provider_type,
   providerId: row.provider_id,
   challenge: row.challenge,
-  purpose: row.purpose as Purpose,
+  purpose: row.purpose as FlowPurpose,
   expiresAt: row.expires_at,
   ...(row.waits_for === null ? {} : { waitsFor: { user: row.waits_for as User['id'], until: row.waits_until ?? 0 } }),
 })

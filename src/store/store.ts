@@ -99,8 +99,15 @@ export interface Users extends Approvals {
   list(): Promise<readonly { user: User; credentials: readonly Credential[] }[]>
   /** Makes a user, whose groups must exist. */
   create(user: User): Promise<'created' | 'no_such_group'>
-  /** Changes a user in one step; new groups must exist. The owner stays active, and a system user stays as it is. */
-  update(id: UserId, change: UserChange): Promise<User | 'not_found' | 'no_such_group' | 'system_generated' | 'owner'>
+  /**
+   * Changes a user in one step; new groups must exist. The owner stays active, and a system user stays as it is. `joins`: the
+   * user would get into a group, and may not.
+   */
+  update(
+    id: UserId,
+    change: UserChange,
+    rule?: { readonly mayJoin: boolean },
+  ): Promise<User | 'not_found' | 'no_such_group' | 'system_generated' | 'owner' | 'joins'>
   /** Removes a user with credentials, passwords and grants. The owner stays. */
   remove(id: UserId): Promise<'removed' | 'not_found' | 'owner'>
   credentials(id: UserId): Promise<readonly Credential[]>

@@ -111,7 +111,7 @@ export const userStore = ({ read, write }: Executor): Omit<Users, keyof Approval
     return value
   },
 
-  update: async (id, change) => {
+  update: async (id, change, { mayJoin } = { mayJoin: true }) => {
     const { value } = await write(async (db, log) => {
       const row = await db.selectFrom('auth_user').selectAll().where('id', '=', id).executeTakeFirst()
       if (row === undefined) return 'not_found' as const
@@ -119,6 +119,7 @@ export const userStore = ({ read, write }: Executor): Omit<Users, keyof Approval
       const user = toUser(row)
       if (user.systemGenerated) return 'system_generated' as const
       if (user.isOwner && change.isActive === false) return 'owner' as const
+      if (!mayJoin && change.groups?.some((group) => !user.groups.includes(group))) return 'joins' as const
       const { approval, ...rest } = user
       const changed: User = { ...(change.isActive === true ? rest : user), ...change }
       await db.updateTable('auth_user').set(fromUser(changed)).where('id', '=', id).execute()

@@ -175,7 +175,7 @@ describeServers('user administration', (server) => {
     expect((await server().refresh(tokens.refresh_token)).status).toBe(ends ? 400 : 200)
   })
 
-  test('164: the owner is not deactivated, and is not deleted here', async () => {
+  test('164: the owner is not deactivated, and is not deleted or replaced here', async () => {
     const { owner, tokens } = await server().user(['system-admin'])
     const { id } = (await owner.command('auth/current_user')).result as User
     expect(await owner.command('config/auth/update', { user_id: id, is_active: false })).toMatchObject({
@@ -188,12 +188,19 @@ describeServers('user administration', (server) => {
         error: { code: 'cannot_delete_owner' },
       })
     }
-    // Home Assistant would do this as well.
+    // And would let an administrator become the owner.
     if (server().differs('the owner’s user name', false, true)) {
       const admin = await server().authenticated(tokens.access_token)
-      expect(await admin.command(`${PROVIDER}/delete`, { username: OWNER.username })).toMatchObject({
-        error: { code: 'unauthorized' },
-      })
+      const { username } = OWNER
+      const given = { user_id: id, username: 'another', password: 'long enough' }
+      for (const [command, fields] of [
+        ['delete', { username }],
+        ['create', given],
+      ] as const) {
+        expect(await admin.command(`config/auth_provider/homeassistant/${command}`, fields)).toMatchObject({
+          error: { code: 'unauthorized' },
+        })
+      }
     }
   })
 

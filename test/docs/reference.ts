@@ -55,6 +55,11 @@ const who = {
   owner: 'the owner',
 } as const
 
+const sensitive = { always: ' Sensitive.', 'where it widens rights': ' Sensitive where it widens rights.' } as const
+
+const errorsOf = ({ errors: own, sensitive }: Command): readonly ErrorCode[] =>
+  sensitive === undefined ? own : [...own, 'step_up_required']
+
 const commandText = (type: string, command: Command): string => {
   const fields = Object.entries(command.input)
   const rows = fields.map(([name, schema]) => {
@@ -64,13 +69,14 @@ const commandText = (type: string, command: Command): string => {
   })
   const answer =
     command.reply === 'pong' ? '`{"id": …, "type": "pong"}`, and no result' : `\`${shapeOf(command.result)}\``
+  const codes = errorsOf(command)
   return [
     `#### \`${type}\``,
     '',
-    `${command.doc} For ${who[command.needs]}.`,
+    `${command.doc} For ${who[command.needs]}.${command.sensitive === undefined ? '' : sensitive[command.sensitive]}`,
     '',
     ...(rows.length > 0 ? ['| field | |', '|---|---|', ...rows, ''] : []),
-    `Answer: ${answer}.${command.errors.length > 0 ? ` Errors: ${command.errors.map((code) => `\`${code}\``).join(', ')}.` : ''}`,
+    `Answer: ${answer}.${codes.length > 0 ? ` Errors: ${codes.map((code) => `\`${code}\``).join(', ')}.` : ''}`,
     '',
   ].join('\n')
 }
@@ -94,7 +100,7 @@ export const errorReference = (): string => {
   const rows = Object.entries(errors).map(([code, text]) => {
     const any = general.includes(code as ErrorCode) ? 'any' : ''
     const by = [...commands]
-      .filter(([, command]) => command.errors.includes(code as ErrorCode))
+      .filter(([, command]) => errorsOf(command).includes(code as ErrorCode))
       .map(([type]) => `\`${type}\``)
     return `| \`${code}\` | ${text} | ${any || by.join(', ')} |`
   })

@@ -1,7 +1,7 @@
 /** What every store promises of the change log, users and passwords. */
 import { describe, expect, test } from 'vitest'
 import { newId } from '../../src/auth/secrets.ts'
-import type { UserId } from '../../src/store/model.ts'
+import type { User, UserId } from '../../src/store/model.ts'
 import { StoreUnavailable } from '../../src/store/store.ts'
 import { type Driver, useStore } from './opened.ts'
 import { code, count, credential, newOwner, times, token, user } from './records.ts'
@@ -128,6 +128,20 @@ export const usersContract = (name: string, create: () => Driver): void => {
       expect(changed).toEqual({ ...who, name: 'Bob', localOnly: true })
       expect(await at.store.users.byId(who.id)).toEqual(changed)
       expect(at.kinds().at(-1)).toBe('user_changed')
+    })
+
+    test('a user who may not get into a group stays as they are, and leaves groups all the same', async () => {
+      const who = user({ groups: ['system-users', 'system-read-only'] })
+      await at.store.users.create(who)
+      at.heard.length = 0
+      const update = (groups: User['groups'], name: string) =>
+        at.store.users.update(who.id, { groups, name }, { mayJoin: false })
+      expect(await update(['system-users', 'system-admin'], 'x')).toBe('joins')
+      expect(await at.store.users.byId(who.id)).toEqual(who)
+      expect(at.heard).toEqual([])
+      expect(await update(['system-users'], 'y')).toEqual({ ...who, groups: ['system-users'], name: 'y' })
+      expect(await update(['system-read-only'], 'z')).toBe('joins')
+      expect(await at.store.users.update(who.id, { name: 'z' }, { mayJoin: false })).toMatchObject({ name: 'z' })
     })
 
     test('a deactivated user has no grants any more, and does not get them back (F5)', async () => {
