@@ -14,17 +14,14 @@ const MAX_BACKPRESSURE = 64 * 1024 * 1024
 /** `drained` is told when no more than this is buffered. */
 const LOW_WATER = 64 * 1024
 
-/** What hangs on a WebSocket: its peer, and how it was let in. */
+/** The library copies what hangs on a WebSocket key by key: hence one key. */
 interface Seat {
-  readonly address: string
-  readonly accept: (socket: Socket) => Peer
-  socket: UwsSocket | null
-  peer: Peer | null
+  readonly ours: UwsSocket
 }
 
 const addressOf = (bytes: ArrayBuffer): string => {
   const octets = new Uint8Array(bytes)
-  if (octets.length === 4) return octets.join('.')
+  if (octets.length === 4) return `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}`
   // IPv4 in IPv6 (RFC 4291 section 2.5.5.2).
   const mapped = octets.subarray(0, 10).every((octet) => octet === 0) && octets[10] === 0xff && octets[11] === 0xff
   if (mapped) return octets.subarray(12).join('.')
@@ -34,41 +31,56 @@ const addressOf = (bytes: ArrayBuffer): string => {
 
 class UwsSocket implements Socket {
   readonly address: string
-  readonly #socket: uws.WebSocket<Seat>
-  #open = true
+  /** Before `open` and after `gone` there is none: the library throws on any use of one that has closed. */
+  #native: uws.WebSocket<Seat> | null = null
+  #accept: ((socket: Socket) => Peer) | null
+  #peer: Peer | null = null
 
-  constructor(socket: uws.WebSocket<Seat>, address: string) {
-    this.#socket = socket
+  constructor(address: string, accept: (socket: Socket) => Peer) {
     this.address = address
+    this.#accept = accept
+  }
+
+  open(native: uws.WebSocket<Seat>): void {
+    const accept = this.#accept!
+    this.#native = native
+    this.#accept = null
+    this.#peer = accept(this)
+  }
+
+  get peer(): Peer | null {
+    return this.#peer
   }
 
   get buffered(): number {
-    return this.#open ? this.#socket.getBufferedAmount() : 0
+    return this.#native?.getBufferedAmount() ?? 0
   }
 
   send(text: string): boolean {
-    if (!this.#open) return false
-    const sent = this.#socket.send(text, false, false)
+    if (this.#native === null) return false
+    const sent = this.#native.send(text, false, false)
     // 2 means dropped: a hole in the conversation would be worse than its end.
     if (sent === 2) this.terminate()
     return sent === 1
   }
 
   ping(): void {
-    if (this.#open) this.#socket.ping()
+    this.#native?.ping()
   }
 
   close(code: number, reason: string): void {
-    if (this.#open) this.#socket.end(code, reason)
+    this.#native?.end(code, reason)
   }
 
   terminate(): void {
-    if (this.#open) this.#socket.close()
+    this.#native?.close()
   }
 
-  /** The library throws on any use after this. */
-  gone(): void {
-    this.#open = false
+  gone(code: number): void {
+    const peer = this.#peer
+    this.#native = null
+    this.#peer = null
+    peer?.closed(code)
   }
 }
 
@@ -107,7 +119,7 @@ class Server {
   readonly #app: App
   readonly #limits: Limits
   readonly #onFault: (error: unknown) => void
-  readonly #sockets = new Set<UwsSocket>()
+  #sockets = 0
   #requests = 0
   #idle: (() => void) | null = null
 
@@ -125,12 +137,8 @@ class Server {
     })
   }
 
-  terminate(): void {
-    for (const socket of [...this.#sockets]) socket.terminate()
-  }
-
   #left(): void {
-    if (this.#requests === 0 && this.#sockets.size === 0) this.#idle?.()
+    if (this.#requests === 0 && this.#sockets === 0) this.#idle?.()
   }
 
   http(response: uws.HttpResponse, request: uws.HttpRequest): void {
@@ -208,9 +216,8 @@ class Server {
       write(response, taken, true, true, () => undefined)
       return
     }
-    const seat: Seat = { address, accept: taken, socket: null, peer: null }
     // No sub-protocol and no extension is agreed to.
-    response.upgrade(seat, request.getHeader('sec-websocket-key'), '', '', context)
+    response.upgrade<Seat>({ ours: new UwsSocket(address, taken) }, request.getHeader('sec-websocket-key'), '', '', context)
   }
 
   readonly behavior: uws.WebSocketBehavior<Seat> = {
@@ -220,23 +227,18 @@ class Server {
     maxBackpressure: MAX_BACKPRESSURE,
     upgrade: (response, request, context) => this.upgrade(response, request, context),
     open: (socket) => {
-      const seat = socket.getUserData()
-      seat.socket = new UwsSocket(socket, seat.address)
-      this.#sockets.add(seat.socket)
-      seat.peer = seat.accept(seat.socket)
+      this.#sockets++
+      socket.getUserData().ours.open(socket)
     },
-    message: (socket, message, binary) => socket.getUserData().peer?.message(new Uint8Array(message), binary),
-    ping: (socket) => socket.getUserData().peer?.pinged(),
-    pong: (socket) => socket.getUserData().peer?.ponged(),
+    message: (socket, message, binary) => socket.getUserData().ours.peer?.message(new Uint8Array(message), binary),
+    ping: (socket) => socket.getUserData().ours.peer?.pinged(),
+    pong: (socket) => socket.getUserData().ours.peer?.ponged(),
     drain: (socket) => {
-      if (socket.getBufferedAmount() <= LOW_WATER) socket.getUserData().peer?.drained()
+      if (socket.getBufferedAmount() <= LOW_WATER) socket.getUserData().ours.peer?.drained()
     },
     close: (socket, code) => {
-      const { socket: ours, peer } = socket.getUserData()
-      if (ours === null) return
-      ours.gone()
-      this.#sockets.delete(ours)
-      peer?.closed(code)
+      this.#sockets--
+      socket.getUserData().ours.gone(code)
       this.#left()
     },
   }
@@ -331,7 +333,7 @@ const listen = async (
     stop,
     close: async () => {
       const done = stop()
-      server.terminate()
+      // With it go the connections that are still open.
       for (const native of [...former, bound.native]) native.close()
       await done
     },
