@@ -7,7 +7,8 @@ import type { Clock } from '../clock.ts'
 import type { ChangeFeed, ChangeListener } from '../store/changes.ts'
 import type { Change, Grant, GrantId, GroupId, GroupPolicy, UserId } from '../store/model.ts'
 import { StoreUnavailable, type Tokens } from '../store/store.ts'
-import { type Claims, inTime, readClaims, SIGNATURE_LENGTH, verifySignature } from './jwt.ts'
+import { type Claims, inTime, readClaims, verifySignature } from './jwt.ts'
+import { type Known, KnownTokens } from './known-tokens.ts'
 import { PermissionCache } from './permissions.ts'
 import { type Principal, principalOf } from './principal.ts'
 import { digest, type Keys } from './secrets.ts'
@@ -26,14 +27,6 @@ interface Entry {
 }
 
 const isOver = ({ expireAt }: Entry, now: number): boolean => expireAt !== null && now >= expireAt
-
-/** A token that was verified once. It is only as alive as its entry. */
-interface Known {
-  readonly token: string
-  readonly entry: Entry
-  readonly iat: number
-  readonly exp: number
-}
 
 interface Waiter {
   readonly resolve: (entry: Entry | null) => void
@@ -59,7 +52,8 @@ export class Verifier implements ChangeListener {
   readonly #clock: Clock
   readonly #permissions: PermissionCache
   readonly #entries: LRUCache<GrantId, Entry>
-  readonly #known: LRUCache<string, Known>
+  /** Each is only as alive as its entry. */
+  readonly #known: KnownTokens<Entry>
   readonly #absent: LRUCache<GrantId, true>
   readonly #byUser = new Map<UserId, Set<Entry>>()
   /** Spends an HMAC on a token whose grant does not exist, as on one whose grant does. */
@@ -82,7 +76,7 @@ export class Verifier implements ChangeListener {
     this.#clock = clock
     this.#permissions = permissions
     this.#entries = new LRUCache({ max: capacity, dispose: (entry) => this.#bury(entry) })
-    this.#known = new LRUCache({ max: capacity })
+    this.#known = new KnownTokens(capacity)
     this.#absent = new LRUCache({
       max: ABSENT_CAPACITY,
       ttl: ABSENT_MS,
@@ -98,12 +92,24 @@ export class Verifier implements ChangeListener {
    * undefined for "ask `verify`". Makes no promise.
    */
   known(token: string): Principal | null | undefined {
-    // The signature finds it; the whole token is compared before it is believed.
-    const known = this.#known.get(token.slice(-SIGNATURE_LENGTH))
-    if (known === undefined || known.entry.dead || known.token !== token) return undefined
-    const now = this.#clock.now()
-    if (isOver(known.entry, now)) return undefined
-    return inTime(known.iat, known.exp, now) ? known.entry.who : null
+    const known = this.#known.get(token)
+    return known === undefined ? undefined : this.#whoOf(known)
+  }
+
+  /**
+   * The same for the bytes of a whole `auth` message, where they are known and the token is good; undefined says: read the
+   * message. Makes no promise and no text.
+   */
+  knownFrame(data: Uint8Array): { readonly who: Principal; readonly token: string } | undefined {
+    const known = this.#known.getFrame(data)
+    if (known === undefined) return undefined
+    const who = this.#whoOf(known)
+    return who === undefined || who === null ? undefined : { who, token: known.token }
+  }
+
+  /** From now on the `auth` message with this token is known by its bytes, as long as the token is. */
+  keepFrame(token: string): void {
+    this.#known.keepFrame(token)
   }
 
   /**
@@ -162,11 +168,18 @@ export class Verifier implements ChangeListener {
     }
   }
 
+  /** Null: its time is over, or its user may not act. Undefined: its grant has to be read again. */
+  #whoOf({ entry, iat, exp }: Known<Entry>): Principal | null | undefined {
+    const now = this.#clock.now()
+    if (entry.dead || isOver(entry, now)) return undefined
+    return inTime(iat, exp, now) ? entry.who : null
+  }
+
   /** One synchronous piece: no change can come between a check and the registration. */
   #judge(token: string, claims: Claims, entry: Entry | null, admit?: (who: Principal) => void): Principal | null {
     const good = verifySignature(token, entry?.key ?? this.#nobody)
     if (!good || entry === null || !inTime(claims.iat, claims.exp, this.#clock.now())) return null
-    this.#known.set(token.slice(-SIGNATURE_LENGTH), { token, entry, iat: claims.iat, exp: claims.exp })
+    this.#known.add(token, entry, claims.iat, claims.exp)
     if (entry.who !== null) admit?.(entry.who)
     return entry.who
   }

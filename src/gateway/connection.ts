@@ -3,16 +3,16 @@ import { refuseAddress } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { Command, Needs } from '../protocol/command.ts'
 import { type CloseName, closes } from '../protocol/errors.ts'
-import { authOk, authRequired, commandError, event, failure } from '../protocol/frames.ts'
+import { commandError, event, failure, pingId, pong } from '../protocol/frames.ts'
 import { idOf, parseJson } from '../protocol/json.ts'
 import type { Peer, Socket } from '../transport/transport.ts'
-import { Authentication, type Entrant, type Path } from './authentication.ts'
+import type { Entrant, Path } from './authentication.ts'
 import { type Caller, type Entry, isOpenCommand, mayUse, type Renewal } from './dispatch.ts'
 import { Expiry } from './expiry.ts'
 import type { Seat } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import { Outbox } from './outbox.ts'
-import { closeReason, type Origin, RECONNECT_SPREAD_MS, type Shared } from './shared.ts'
+import { closeReason, RECONNECT_SPREAD_MS, type Shared } from './shared.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Watch } from './watch.ts'
 
@@ -30,47 +30,41 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 export class Connection implements Peer, Seat, Caller, Entrant {
   lastId = 0
   since = 0
-  readonly #shared: Shared
-  readonly #socket: Socket
   /** The client's address: the peer's, or what a trusted proxy says. */
   readonly address: string
-  readonly #outbox: Outbox
-  readonly #left: (connection: Connection) => void
+  /** Opened by a page of another origin. */
+  readonly isForeign: boolean
+  readonly #shared: Shared
+  readonly #socket: Socket
+  readonly #watch: Watch
   #phase: Phase = 'auth'
   #who: Principal | null = null
-  readonly #watch: Watch
-  readonly #inbox = new Inbox()
-  readonly #subscriptions = new Subscriptions()
   #inFlight = 0
   /** Commands under way that may have ended this very session: their answers still go out. */
   #lastWords = 0
   #close: { name: CloseName; reason: string } | null = null
-  readonly #authentication: Authentication
-  readonly #isForeign: () => boolean
-  /** null where a socket lives as long as its grant. */
-  readonly #expiry: Expiry | null
-  /** Few sockets ever log in by themselves: the others carry no map. */
+  // Made when they are needed, as most sockets at most times need none of them.
+  /** null: everything was sent, and is sent as it comes. */
+  #outbox: Outbox | null = null
+  #inbox: Inbox | null = null
+  #subscriptions: Subscriptions | null = null
   #logins: Map<string, string> | null = null
   /** What a command wants done once its answer has gone out. */
   #afterAnswer: (() => void) | null = null
+  /** null where a socket lives as long as its grant. */
+  readonly #expiry: Expiry | null
 
-  /** `left` is called once, when the socket is gone. */
-  constructor(shared: Shared, socket: Socket, from: Origin, left: (connection: Connection) => void) {
+  constructor(shared: Shared, socket: Socket, address: string, isForeign: boolean) {
     this.#shared = shared
-    this.address = from.address
-    this.#isForeign = from.isForeign
-    this.#authentication = new Authentication(shared, this)
-    this.#left = left
     this.#socket = socket
-    this.#outbox = new Outbox(socket, shared.outboxes, () => this.end('slowReader'))
-    this.#watch = new Watch(shared.watchers, from.address, {
-      ping: () => socket.ping(),
-      end: (close) => this.end(close),
-    })
+    this.address = address
+    this.isForeign = isForeign
+    this.#watch = new Watch(shared.watchers, address, this)
     const { expiry, watchers } = shared
     this.#expiry =
       expiry === null ? null : new Expiry(shared.deadlines, watchers.clock, expiry, () => this.end('tokenExpired'))
-    socket.send(authRequired(shared.options.haVersion))
+    shared.connections.add(this)
+    socket.send(shared.greeting)
   }
 
   /** The server is going down: what is under way is finished, then the socket is closed. */
@@ -79,7 +73,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       this.end('restarting')
     } else if (this.#phase === 'open' || this.#phase === 'held') {
       this.#phase = 'draining'
-      this.#subscriptions.endPrivileged()
+      this.#subscriptions?.endPrivileged()
       this.#shared.deadlines.add(DRAIN_MS, () => this.end('restarting'))
     }
   }
@@ -97,7 +91,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       case 'auth':
         if (data.byteLength > this.#shared.options.messageBeforeAuth) this.end('tooBig')
         else if (binary) this.end('unsupportedData')
-        else this.#knock(decoder.decode(data))
+        else if (!this.#shared.authentication.bytes(this, data)) this.#knock(decoder.decode(data))
         return
       case 'verifying':
       case 'held':
@@ -107,6 +101,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
         return
       case 'open':
       case 'draining':
+        if (!binary && this.#pinged(data)) return
         if (!binary) this.#commands(decoder.decode(data))
         else if (data.byteLength === 0) this.end('malformed')
         else this.#watch.admits()
@@ -124,14 +119,16 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   }
 
   drained(): void {
-    if (this.#phase !== 'closed') this.#outbox.drained()
+    if (this.#phase === 'closed' || this.#outbox === null) return
+    this.#outbox.drained()
+    if (this.#outbox.isIdle) this.#outbox = null
   }
 
   closed(code: number): void {
     this.#shared.metrics.closed(this.#close === null ? code : closes[this.#close.name].code)
     this.#leave()
     this.#phase = 'closed'
-    this.#left(this)
+    this.#shared.left(this)
   }
 
   // Seat
@@ -145,7 +142,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     if (this.#phase === 'closed' || this.#close !== null) return
     this.#close = { name: close, reason: '' }
     this.#leave()
-    this.#outbox.clear()
+    this.#outbox?.clear()
   }
 
   depart(): void {
@@ -165,7 +162,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       return
     }
     this.#who = who
-    this.#subscriptions.endWhere((needs) => !mayUse(who, needs))
+    this.#subscriptions?.endWhere((needs) => !mayUse(who, needs))
     this.#resume('open')
   }
 
@@ -173,10 +170,6 @@ export class Connection implements Peer, Seat, Caller, Entrant {
 
   get user(): Principal | null {
     return this.#who
-  }
-
-  get isForeign(): boolean {
-    return this.#isForeign()
   }
 
   get logins(): Map<string, string> {
@@ -193,7 +186,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     return {
       with: (token) => {
         this.#afterAnswer = () => {
-          if (this.isOutside) this.#authentication.token(token)
+          if (this.isOutside) this.#shared.authentication.token(this, token)
         }
       },
       fail: () => {
@@ -204,12 +197,13 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     }
   }
 
-  renew(token: string): Promise<Renewal> {
-    return this.#authentication.renew(token, (who) => this.#move(who, token))
+  renew(token: string): Renewal | Promise<Renewal> {
+    return this.#shared.authentication.renew(this.address, token, (who) => this.#move(who, token))
   }
 
   setFeatures(features: Readonly<Record<string, number | boolean>>): void {
-    this.#outbox.coalesce = Object.hasOwn(features, 'coalesce_messages')
+    const coalesces = Object.hasOwn(features, 'coalesce_messages')
+    if (coalesces || this.#outbox !== null) this.#queue().coalesce = coalesces
   }
 
   onExpiring(hear: (text: string) => void): () => void {
@@ -218,19 +212,25 @@ export class Connection implements Peer, Seat, Caller, Entrant {
 
   subscribe(needs: Needs, stop: () => void, id = this.lastId): void {
     // The socket may have ended since the command came: what was begun for it is ended at once.
-    if (this.#phase === 'ending' || this.#phase === 'closed') stop()
-    else this.#subscriptions.add(id, needs, stop)
+    if (this.#phase === 'ending' || this.#phase === 'closed') {
+      stop()
+    } else {
+      this.#subscriptions ??= new Subscriptions()
+      this.#subscriptions.add(id, needs, stop)
+    }
   }
 
   unsubscribe(id: number): boolean {
-    return this.#subscriptions.end(id)
+    return this.#subscriptions?.end(id) ?? false
   }
 
   deliver(id: number, text: string): void {
+    const subscriptions = this.#subscriptions
+    if (subscriptions === null) return
     if (this.#phase === 'held') {
       // Whether it may be heard is known when the rights have been read.
-      if (!this.#subscriptions.hold(() => this.deliver(id, text))) this.end('overloaded')
-    } else if (this.#subscriptions.has(id)) {
+      if (!subscriptions.hold(() => this.deliver(id, text))) this.end('overloaded')
+    } else if (subscriptions.has(id)) {
       this.reply(event(id, text))
     }
   }
@@ -241,7 +241,9 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       if (command?.endsSelf === true && this.#lastWords > 0) this.#socket.send(text)
       return
     }
-    if (this.#phase !== 'closed') this.#outbox.add(text)
+    if (this.#phase === 'closed') return
+    if (this.#outbox !== null) this.#outbox.add(text)
+    else if (!this.#socket.send(text)) this.#queue().block()
   }
 
   begin(command: Command): () => void {
@@ -275,13 +277,23 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     this.#expiry?.arm(token)
     this.#shared.hub.add(this)
     this.#shared.metrics.authenticated('ok', path)
-    this.#outbox.add(authOk(this.#shared.options.haVersion))
+    this.reply(this.#shared.welcome)
     this.#resume('open')
     return true
   }
 
   send(text: string): void {
     this.#socket.send(text)
+  }
+
+  // What the watch and the outbox ask for
+
+  ping(): void {
+    this.#socket.ping()
+  }
+
+  overflows(): void {
+    this.end('slowReader')
   }
 
   // Commands
@@ -294,12 +306,13 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       return
     }
     const { value } = parsed
-    if (parsed.kind !== 'value') this.#authentication.malformed()
-    else if (!isOpenCommand(value)) this.#authentication.message(value)
+    if (parsed.kind !== 'value') this.#shared.authentication.malformed(this)
+    else if (!isOpenCommand(value)) this.#shared.authentication.message(this, value)
     else if (this.#allows(value)) this.#shared.dispatch(this, value)
   }
 
   #wait(text: string): void {
+    this.#inbox ??= new Inbox()
     if (!this.#inbox.add(text)) this.end('overloaded')
   }
 
@@ -311,7 +324,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     this.#shared.hub.remove(this)
     this.#who = who
     this.#shared.hub.add(this)
-    this.#subscriptions.endWhere((needs) => !mayUse(who, needs))
+    this.#subscriptions?.endWhere((needs) => !mayUse(who, needs))
     this.#expiry?.arm(token)
     return 'renewed'
   }
@@ -319,9 +332,10 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   /** What waited is taken in its order, as if it came now: one of it may end the connection, or let it wait again. */
   #resume(phase: 'auth' | 'open'): void {
     this.#phase = phase
-    const waiting = this.#inbox.take()
-    this.#subscriptions.release()
-    for (const text of waiting) {
+    const waiting = this.#inbox
+    this.#inbox = null
+    this.#subscriptions?.release()
+    for (const text of waiting?.texts ?? []) {
       if (this.#is('auth')) this.#knock(text)
       else if (this.#is('open')) this.#commands(text)
       else if (this.#is('held') || this.#is('verifying')) this.#wait(text)
@@ -349,10 +363,27 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     for (const message of Array.isArray(value) ? value : [value]) this.#command(message)
   }
 
+  /** The message that comes most often is known by its bytes. False: it has to be read. */
+  #pinged(data: Uint8Array): boolean {
+    const id = this.#phase === 'open' ? pingId(data) : 0
+    if (id <= this.lastId) return false
+    if (this.#watch.admits()) {
+      this.lastId = id
+      this.reply(pong(id))
+    } else {
+      this.#tooFast(id)
+    }
+    return true
+  }
+
   #allows(message: unknown): boolean {
     if (this.#watch.admits()) return true
-    this.reply(failure(idOf(message), commandError('rate_limited', undefined, RATE_RETRY_MS)))
+    this.#tooFast(idOf(message))
     return false
+  }
+
+  #tooFast(id: unknown): void {
+    this.reply(failure(id, commandError('rate_limited', undefined, RATE_RETRY_MS)))
   }
 
   #command(message: unknown): void {
@@ -372,8 +403,8 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   end(name: CloseName, afterMs?: number): void {
     if (this.#phase === 'closed' || this.#close !== null) return
     this.#close = { name, reason: closeReason(name, afterMs) }
-    if (name === 'slowReader') this.#outbox.clear()
-    else this.#outbox.flushAll()
+    if (name === 'slowReader') this.#outbox?.clear()
+    else this.#outbox?.flushAll()
     this.#leave()
     this.#hangUp()
   }
@@ -383,8 +414,13 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     this.#expiry?.stop()
     if (this.#who !== null && this.#phase !== 'ending' && this.#phase !== 'closed') this.#shared.hub.remove(this)
     if (this.#phase !== 'closed') this.#phase = 'ending'
-    this.#inbox.take()
-    this.#subscriptions.endAll()
+    this.#inbox = null
+    this.#subscriptions?.endAll()
+  }
+
+  #queue(): Outbox {
+    this.#outbox ??= new Outbox(this.#socket, this.#shared.outboxes, this)
+    return this.#outbox
   }
 
   #hangUp(): void {

@@ -58,8 +58,8 @@ export interface AnyContext {
   loginsChanged(): void
   /** What arrives from now on waits until this command knows whether it can authenticate the socket. */
   enter(): Entry
-  /** Goes on as another session; the outcome is known in the turn of the token's last check. */
-  renew(token: string): Promise<Renewal>
+  /** Goes on as another session; the outcome is known in the turn of the token's last check, at once for a known one. */
+  renew(token: string): Renewal | Promise<Renewal>
   /** The id of the command that is being answered, until the handler's first `await`. */
   readonly lastId: number
   /**

@@ -17,6 +17,7 @@ import { createTokens, type TokenRules } from '../auth/tokens.ts'
 import { Verifier } from '../auth/verifier.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
+import { authOk, authRequired } from '../protocol/frames.ts'
 import type { ChangeFeed } from '../store/changes.ts'
 import type { Ban, GrantId } from '../store/model.ts'
 import type { FlowCaps, Store } from '../store/store.ts'
@@ -24,6 +25,7 @@ import type { App, HttpResponse } from '../transport/transport.ts'
 import { adminHandlers } from './admin.ts'
 import { apiRoutes } from './api.ts'
 import { Approvals } from './approvals.ts'
+import { Authentication } from './authentication.ts'
 import { Backlog } from './backlog.ts'
 import { banHandlers } from './bans.ts'
 import { createIdentify } from './bearer.ts'
@@ -60,6 +62,7 @@ import { createTokenRequests } from './token-requests.ts'
 export interface GatewayOptions {
   /** What the public listener speaks. */
   readonly scheme: 'http' | 'https'
+  readonly haVersion: string
   readonly connection: ConnectionOptions
   readonly authTimeoutMs: number
   /** null: a socket lives as long as its grant. */
@@ -122,6 +125,9 @@ export interface Gateway {
 }
 
 const badForwarding = message(400, 'The forwarding headers are not from a trusted proxy.')
+
+/** Of the transport's pings, each of which has to be answered. */
+const PINGS_PER_SECOND = 10
 
 const SOCKET_PATH = '/api/websocket'
 
@@ -192,9 +198,13 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
   const attempts = createLoginAttempts(login, bans, metrics, log)
   const requests = createTokenRequests(tokens, verifier, bans, metrics, log)
   const shared: Shared = {
-    verifier,
-    bans,
+    authentication: new Authentication({ verifier, bans, metrics, log }),
     hub,
+    connections,
+    left: (connection) => {
+      connections.delete(connection)
+      if (connections.size === 0) gone?.()
+    },
     dispatch: createDispatch({
       handlers: {
         ...connectionHandlers(bus),
@@ -230,12 +240,14 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
       heartbeat: new Heartbeat(clock),
       authTimeoutMs: options.authTimeoutMs,
       loginMs: options.flowLifetimeMs,
-      messagesPerSecond: options.messagesPerSecond,
+      messages: { clock, perSecond: options.messagesPerSecond, burst: 2 * options.messagesPerSecond },
+      pings: { clock, perSecond: PINGS_PER_SECOND, burst: PINGS_PER_SECOND },
     },
     expiry: options.expiry,
     outboxes: { bytes: options.outbox.bytes, backlog, deadlines },
     metrics,
-    log,
+    greeting: authRequired(options.haVersion),
+    welcome: authOk(options.haVersion),
     options: options.connection,
   }
   const setUp: SetUp = {
@@ -281,10 +293,6 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
 
   let draining = false
   let gone: (() => void) | null = null
-  const leave = (connection: Connection): void => {
-    connections.delete(connection)
-    if (connections.size === 0) gone?.()
-  }
 
   const reaper = startReaper(tokens, store, clock, log)
 
@@ -315,12 +323,9 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
         if (draining) return early(json(503, { message: 'The server is restarting.' }, { 'retry-after': '5' }))
         const crowded = doorway.refuse(caller.address, connections.size)
         if (crowded !== null) return early(crowded)
-        const from = { address: caller.address, isForeign: () => !origins.isOwn(origin, caller) }
-        return (socket) => {
-          const connection = new Connection(shared, socket, from, leave)
-          connections.add(connection)
-          return connection
-        }
+        const { address } = caller
+        const isForeign = !origins.isOwn(origin, caller)
+        return (socket) => new Connection(shared, socket, address, isForeign)
       },
     },
 

@@ -25,17 +25,28 @@ export interface Gauges {
 /** A registry for each gateway, so that several live in one process. */
 export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
   const registers = [registry]
+  // What every socket counts is counted as plain numbers, and told to the library when somebody reads.
+  let cached = 0
+  const closes = new Map<number, number>()
   const authentications = new Counter({
     name: 'latchkey_socket_authentications_total',
     help: 'Sockets that presented a token, by outcome and by whether the token was known.',
     labelNames: ['outcome', 'path'],
     registers,
+    collect() {
+      this.labels('ok', 'cached').inc(cached)
+      cached = 0
+    },
   })
-  const closeCodes = new Counter({
+  new Counter({
     name: 'latchkey_socket_closes_total',
     help: 'Sockets that ended, by close code.',
     labelNames: ['code'],
     registers,
+    collect() {
+      for (const [code, count] of closes) this.labels(String(code)).inc(count)
+      closes.clear()
+    },
   })
   const logins = new Counter({
     name: 'latchkey_logins_total',
@@ -93,12 +104,12 @@ export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
       this.set(gauges.hashQueue())
     },
   })
-  // Bound once: a labelled counter looks its labels up at every call.
-  const cached = authentications.labels('ok', 'cached')
   return {
-    authenticated: (outcome, path) =>
-      outcome === 'ok' && path === 'cached' ? cached.inc() : authentications.labels(outcome, path).inc(),
-    closed: (code) => closeCodes.labels(String(code)).inc(),
+    authenticated: (outcome, path) => {
+      if (outcome === 'ok' && path === 'cached') cached++
+      else authentications.labels(outcome, path).inc()
+    },
+    closed: (code) => closes.set(code, (closes.get(code) ?? 0) + 1),
     login: (outcome) => logins.labels(outcome).inc(),
     token: (grant, outcome) => tokens.labels(grant, outcome).inc(),
     http: (status) => requests.labels(String(status)).inc(),

@@ -217,7 +217,13 @@ class Server {
       return
     }
     // No sub-protocol and no extension is agreed to.
-    response.upgrade<Seat>({ ours: new UwsSocket(address, taken) }, request.getHeader('sec-websocket-key'), '', '', context)
+    response.upgrade<Seat>(
+      { ours: new UwsSocket(address, taken) },
+      request.getHeader('sec-websocket-key'),
+      '',
+      '',
+      context,
+    )
   }
 
   readonly behavior: uws.WebSocketBehavior<Seat> = {
