@@ -13,16 +13,26 @@ import { PermissionCache } from './permissions.ts'
 import { type Principal, principalOf } from './principal.ts'
 import { digest, type Keys } from './secrets.ts'
 
-/** A grant in memory. Whatever ends, changes or evicts it sets `dead`, for good: only a new read makes another entry. */
-interface Entry {
-  readonly id: GrantId
-  readonly userId: UserId
+/** What is known of a grant that stands at this moment. */
+export interface Standing {
   /** null: the grant is there, but its user may not act. */
   readonly who: Principal | null
+  /** The HMAC key of its access tokens. */
   readonly key: Uint8Array
   readonly salt: Uint8Array
-  /** As it was read; a refresh moves it, which no change of the log says. null: never. */
+  readonly clientId: string | null
+  readonly accessTokenSeconds: number
+  /** True for a refresh token that is another one after each use. */
+  readonly rotates: boolean
+  /** As it was read, or moved here; a use moves it, which no change of the log says. null: never. */
   readonly expireAt: number | null
+}
+
+/** A grant in memory. Whatever ends, changes or evicts it sets `dead`, for good: only a new read makes another entry. */
+interface Entry extends Standing {
+  readonly id: GrantId
+  readonly userId: UserId
+  expireAt: number | null
   dead: boolean
 }
 
@@ -135,6 +145,21 @@ export class Verifier implements ChangeListener {
     await this.#settle(grant, (entry) => use(entry?.who ?? null, entry?.salt ?? null))
   }
 
+  /**
+   * Gives `use` what stands of a grant, null if nothing does, in the turn of the check, which is this one where the grant is in
+   * memory. Rejects with `StoreUnavailable`.
+   */
+  standing<T>(grant: GrantId, use: (standing: Standing | null) => T | Promise<T>): T | Promise<T> {
+    const entry = this.#entries.get(grant)
+    return entry !== undefined && !isOver(entry, this.#clock.now()) ? use(entry) : this.#settle(grant, use)
+  }
+
+  /** The grant was used, and ends later now. */
+  moved(grant: GrantId, expireAt: number): void {
+    const entry = this.#entries.get(grant)
+    if (entry !== undefined && entry.expireAt !== null) entry.expireAt = expireAt
+  }
+
   /** True for a token that this server made for a grant that stands, be its time over: its bearer guesses nothing. */
   async isGenuine(token: string): Promise<boolean> {
     const claims = readClaims(token)
@@ -151,6 +176,7 @@ export class Verifier implements ChangeListener {
         this.#absent.delete(change.subject as GrantId)
         return
       case 'grant_revoked':
+      case 'grant_changed':
         this.#entries.delete(change.subject as GrantId)
         return
       case 'group_changed':
@@ -185,7 +211,7 @@ export class Verifier implements ChangeListener {
   }
 
   /** Finds the grant, in memory or in the store, and uses it while it is sure to be as the log has it. */
-  async #settle<T>(grant: GrantId, use: (entry: Entry | null) => T): Promise<T> {
+  async #settle<T>(grant: GrantId, use: (entry: Entry | null) => T | Promise<T>): Promise<T> {
     for (let read = 0; read < MAX_READS; read++) {
       const entry = this.#entries.get(grant)
       if (entry !== undefined && isOver(entry, this.#clock.now())) {
@@ -275,6 +301,9 @@ export class Verifier implements ChangeListener {
       who: principalOf(grant, this.#permissions.of(user, policies)),
       key: this.#keys.accessKey(id, token.salt),
       salt: token.salt,
+      clientId: token.clientId,
+      accessTokenSeconds: token.accessTokenSeconds,
+      rotates: token.rotation !== null,
       expireAt: token.expireAt,
       dead: false,
     }

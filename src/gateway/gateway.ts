@@ -133,14 +133,14 @@ const SOCKET_PATH = '/api/websocket'
 
 export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gateway => {
   const { store, feed, keys, hasher, clock, log } = parts
-  const tokens = createTokens(store, keys, clock, options, ({ token }, generation) =>
-    sessionEvents.rotated(token.id, generation),
-  )
   const policy: PolicyOptions = { categories: options.policyCategories, locate: parts.locate }
   const permissions = new PermissionCache(policy, (group, why) =>
     log.warn({ group, why }, 'a policy is not valid: what is wrong in it allows nothing'),
   )
   const verifier = new Verifier(store.tokens, feed, keys, clock, permissions)
+  const tokens = createTokens(store, keys, clock, options, verifier, ({ token }, generation) =>
+    sessionEvents.rotated(token.id, generation),
+  )
   const hub = new Hub(verifier, feed)
   const approvals = new Approvals(feed, clock)
   const bus = new Bus(feed)
@@ -306,6 +306,7 @@ export const createGateway = (parts: GatewayParts, options: GatewayOptions): Gat
         if (remaining > 0) return early(banned(remaining))
         if (viaProxy) return http({ ...request, address })
         // Which address was asked for is a trusted proxy's to say.
+        if (request.header('x-forwarded-uri') === undefined) return http(request)
         const header = (name: string) => (name === 'x-forwarded-uri' ? undefined : request.header(name))
         return http({ ...request, header })
       },

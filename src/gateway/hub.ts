@@ -76,6 +76,7 @@ export class Hub implements ChangeListener {
     switch (change.kind) {
       case 'user_added':
       case 'grant_added':
+      case 'grant_changed':
       // The log names the users concerned as well.
       case 'group_changed':
         return

@@ -22,12 +22,18 @@ export interface Gauges {
   hashQueue(): number
 }
 
+const count = (counts: Map<number, number>, of: number): void => {
+  counts.set(of, (counts.get(of) ?? 0) + 1)
+}
+
 /** A registry for each gateway, so that several live in one process. */
 export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
   const registers = [registry]
   // What every socket counts is counted as plain numbers, and told to the library when somebody reads.
   let cached = 0
+  let refreshed = 0
   const closes = new Map<number, number>()
+  const statuses = new Map<number, number>()
   const authentications = new Counter({
     name: 'latchkey_socket_authentications_total',
     help: 'Sockets that presented a token, by outcome and by whether the token was known.',
@@ -59,12 +65,20 @@ export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
     help: 'Requests at the token endpoint, by grant type and outcome.',
     labelNames: ['grant_type', 'outcome'],
     registers,
+    collect() {
+      this.labels('refresh_token', 'ok').inc(refreshed)
+      refreshed = 0
+    },
   })
-  const requests = new Counter({
+  new Counter({
     name: 'latchkey_http_requests_total',
     help: 'HTTP requests, by status.',
     labelNames: ['status'],
     registers,
+    collect() {
+      for (const [status, count] of statuses) this.labels(String(status)).inc(count)
+      statuses.clear()
+    },
   })
   new Gauge({
     name: 'latchkey_sockets',
@@ -109,10 +123,13 @@ export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
       if (outcome === 'ok' && path === 'cached') cached++
       else authentications.labels(outcome, path).inc()
     },
-    closed: (code) => closes.set(code, (closes.get(code) ?? 0) + 1),
+    closed: (code) => count(closes, code),
     login: (outcome) => logins.labels(outcome).inc(),
-    token: (grant, outcome) => tokens.labels(grant, outcome).inc(),
-    http: (status) => requests.labels(String(status)).inc(),
+    token: (grant, outcome) => {
+      if (grant === 'refresh_token' && outcome === 'ok') refreshed++
+      else tokens.labels(grant, outcome).inc()
+    },
+    http: (status) => count(statuses, status),
     crowded: (why) => crowded.labels(why).inc(),
     read: async () => ({ text: await registry.metrics(), type: registry.contentType }),
   }

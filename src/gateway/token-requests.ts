@@ -31,8 +31,11 @@ export interface OAuthRefusal {
 /** Another attempt was first; by then its answer has arrived, or will not. */
 const RACED_MS = 60_000
 
+export type Issued = TokenAnswer | OAuthRefusal
+
 export interface TokenRequests {
-  issue(fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal>
+  /** At once where nothing has to be read. */
+  issue(fields: TokenFields, address: string): Issued | Promise<Issued>
   /** Ends the session of a refresh token or of a good access token; nothing where it is neither. */
   revoke(token: string): Promise<void>
 }
@@ -68,7 +71,7 @@ export const createTokenRequests = (
     address: string,
     clientId: string | null,
     outcome: TokenAnswer | TokenRefusal,
-  ): TokenAnswer | OAuthRefusal => {
+  ): Issued => {
     const about = { grant_type: type, client_id: clientId, address }
     if ('access_token' in outcome) {
       metrics.token(type, 'ok')
@@ -80,7 +83,7 @@ export const createTokenRequests = (
     return reasonOf(outcome)
   }
 
-  const exchange = async (fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal> => {
+  const exchange = async (fields: TokenFields, address: string): Promise<Issued> => {
     const { client_id: clientId = '', code = '' } = fields
     if (!isClientId(clientId)) return invalidClient
     if (code === '') return { error: 'invalid_request', description: 'Invalid code' }
@@ -96,19 +99,22 @@ export const createTokenRequests = (
     return record('authorization_code', address, clientId, outcome)
   }
 
-  const refresh = async (fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal> => {
+  const refresh = (fields: TokenFields, address: string): Issued | Promise<Issued> => {
     const { client_id: clientId = null, refresh_token: secret } = fields
     if (clientId !== null && !isClientId(clientId)) return invalidClient
     if (secret === undefined) return { error: 'invalid_request' }
-    const outcome = await tokens.refresh({ secret, attempt: fields.attempt ?? null, clientId, address })
-    if ('error' in outcome && outcome.error === 'invalid_grant' && !tokens.isGenuine(secret)) {
-      bans.failed(address, { secret })
+    const judged = (outcome: TokenAnswer | TokenRefusal): Issued => {
+      if ('error' in outcome && outcome.error === 'invalid_grant' && !tokens.isGenuine(secret)) {
+        bans.failed(address, { secret })
+      }
+      return record('refresh_token', address, clientId, outcome)
     }
-    return record('refresh_token', address, clientId, outcome)
+    const outcome = tokens.refresh({ secret, attempt: fields.attempt ?? null, clientId, address })
+    return outcome instanceof Promise ? outcome.then(judged) : judged(outcome)
   }
 
   return {
-    issue: async (fields, address) => {
+    issue: (fields, address) => {
       switch (fields.grant_type) {
         case 'authorization_code':
           return exchange(fields, address)

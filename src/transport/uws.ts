@@ -1,12 +1,12 @@
 /** The fast transport: uWebSockets.js. Protocol faults end the TCP connection without a close frame here. */
 
 import type * as uws from 'uWebSockets.js'
-import { STATUS_CODES } from 'node:http'
 import { type AddressInfo, createServer, SocketAddress } from 'node:net'
 import { internalError, tooLarge } from './answers.ts'
-import { type Head, isRefusal, readHead } from './head.ts'
+import { Head } from './head.ts'
 import { readTls, type TlsFiles } from './tls.ts'
-import type { App, HttpRequest, HttpResponse, Limits, Listening, Peer, Socket, Transport } from './transport.ts'
+import type { App, HttpRequest, Limits, Listening, Peer, Socket, Transport } from './transport.ts'
+import { Exchange } from './uws-exchange.ts'
 import type { Uws, UwsApp } from './uws-load.ts'
 
 /** uWebSockets.js drops what does not fit: the gateway's own bound on a socket's queue must be met first. */
@@ -19,6 +19,8 @@ interface Seat {
   readonly ours: UwsSocket
 }
 
+const NO_BODY = new Uint8Array()
+
 const addressOf = (bytes: ArrayBuffer): string => {
   const octets = new Uint8Array(bytes)
   if (octets.length === 4) return `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}`
@@ -27,6 +29,14 @@ const addressOf = (bytes: ArrayBuffer): string => {
   if (mapped) return octets.subarray(12).join('.')
   const groups = Array.from({ length: 8 }, (_, i) => ((octets[2 * i]! << 8) | octets[2 * i + 1]!).toString(16))
   return new SocketAddress({ family: 'ipv6', address: groups.join(':') }).address
+}
+
+const headOf = (request: uws.HttpRequest): Head => {
+  const head = new Head()
+  request.forEach((name, value) => {
+    head.add(name, value)
+  })
+  return head
 }
 
 class UwsSocket implements Socket {
@@ -84,37 +94,6 @@ class UwsSocket implements Socket {
   }
 }
 
-/**
- * Answers, and calls `done` when all was given to the system. Until then the library ends a connection that asks again:
- * a peer that asks on and reads nothing would otherwise fill the memory with answers.
- */
-const write = (
-  response: uws.HttpResponse,
-  { status, headers, body }: HttpResponse,
-  withBody: boolean,
-  close: boolean,
-  done: () => void,
-): void => {
-  response.cork(() => {
-    response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`)
-    for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value)
-    const length = Buffer.byteLength(body)
-    if (withBody && !close && length > 0) {
-      if (!response.tryEnd(body, length)[0]) {
-        const bytes = Buffer.from(body)
-        response.onWritable((offset) => {
-          const [taken, finished] = response.tryEnd(bytes.subarray(offset), length)
-          if (finished) done()
-          return taken
-        })
-        return
-      }
-    } else if (withBody) response.end(body, close)
-    else response.endWithoutBody(length, close)
-    done()
-  })
-}
-
 class Server {
   readonly #app: App
   readonly #limits: Limits
@@ -133,62 +112,64 @@ class Server {
   idle(): Promise<void> {
     return new Promise((resolve) => {
       this.#idle = resolve
-      this.#left()
+      this.#tellIdle()
     })
   }
 
-  #left(): void {
+  #tellIdle(): void {
     if (this.#requests === 0 && this.#sockets === 0) this.#idle?.()
+  }
+
+  readonly #left = (): void => {
+    this.#requests--
+    this.#tellIdle()
   }
 
   http(response: uws.HttpResponse, request: uws.HttpRequest): void {
     const method = request.getCaseSensitiveMethod()
-    const withBody = method !== 'HEAD'
-    const head = readHead((visit) => request.forEach(visit))
-    let open = true
+    const head = headOf(request)
     this.#requests++
-    const end = (): void => {
-      if (!open) return
-      open = false
-      this.#requests--
-      this.#left()
-    }
-    response.onAborted(end)
-    const answer = (given: HttpResponse, close = false): void => {
-      if (!open) return
-      write(response, given, withBody, close, end)
-    }
-    if (isRefusal(head)) {
-      answer(head, true)
+    const exchange = new Exchange(response, method !== 'HEAD', this.#left)
+    const refusal = head.refusal()
+    if (refusal !== null) {
+      exchange.answer(refusal, true)
       return
     }
     const path = request.getUrl()
     // Undefined without a question mark, whatever the library's types say.
     const query = request.getQuery() ?? ''
     const address = addressOf(response.getRemoteAddress())
-    const serve = (body: Uint8Array): void => {
-      const asked: HttpRequest = { method, path, query, header: (name) => head.get(name), address, body }
-      this.#serve(asked).then(answer, (error: unknown) => {
-        this.#onFault(error)
-        answer(internalError)
-      })
-    }
-    this.#readBody(response, head, serve, () => answer(tooLarge(this.#limits.maxMessage), true))
-  }
-
-  // Async, so that a handler that throws rejects instead.
-  async #serve(request: HttpRequest): Promise<HttpResponse> {
-    return this.#app.http(request)
-  }
-
-  #readBody(response: uws.HttpResponse, head: Head, done: (body: Uint8Array) => void, refuse: () => void): void {
-    const declared = head.get('content-length')
-    if (declared === undefined && !head.has('transfer-encoding')) {
-      done(new Uint8Array())
+    const header = (name: string): string | undefined => head.get(name)
+    if (head.get('content-length') === undefined && head.get('transfer-encoding') === undefined) {
+      this.#serve({ method, path, query, header, address, body: NO_BODY }, exchange)
+      exchange.later()
       return
     }
+    exchange.later()
+    this.#readBody(response, head, exchange, (body) =>
+      this.#serve({ method, path, query, header, address, body }, exchange),
+    )
+  }
+
+  /** What is known at once is answered in this turn. */
+  #serve(request: HttpRequest, exchange: Exchange): void {
+    const failed = (error: unknown): void => {
+      this.#onFault(error)
+      exchange.answer(internalError)
+    }
+    try {
+      const given = this.#app.http(request)
+      if (given instanceof Promise) given.then((answer) => exchange.answer(answer)).catch(failed)
+      else exchange.answer(given)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  #readBody(response: uws.HttpResponse, head: Head, exchange: Exchange, done: (body: Uint8Array) => void): void {
     const limit = this.#limits.maxMessage
-    if (Number(declared ?? 0) > limit) {
+    const refuse = (): void => exchange.answer(tooLarge(limit), true)
+    if (Number(head.get('content-length') ?? 0) > limit) {
       refuse()
       return
     }
@@ -202,18 +183,17 @@ class Server {
       }
       // The library takes the chunk's memory back after this call.
       chunks.push(Buffer.from(new Uint8Array(chunk)))
-      if (last) done(Buffer.concat(chunks, length))
+      if (last) done(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length))
     })
   }
 
   upgrade(response: uws.HttpResponse, request: uws.HttpRequest, context: uws.us_socket_context_t): void {
-    const head = readHead((visit) => request.forEach(visit))
+    const head = headOf(request)
     const address = addressOf(response.getRemoteAddress())
-    const taken = isRefusal(head)
-      ? head
-      : this.#app.upgrade({ header: (name) => head.get(name), path: request.getUrl(), address })
+    const taken =
+      head.refusal() ?? this.#app.upgrade({ header: (name) => head.get(name), path: request.getUrl(), address })
     if (typeof taken !== 'function') {
-      write(response, taken, true, true, () => undefined)
+      new Exchange(response, true, () => undefined).answer(taken, true)
       return
     }
     // No sub-protocol and no extension is agreed to.
@@ -245,7 +225,7 @@ class Server {
     close: (socket, code) => {
       this.#sockets--
       socket.getUserData().ours.gone(code)
-      this.#left()
+      this.#tellIdle()
     },
   }
 }

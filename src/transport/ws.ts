@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { internalError, tooLarge } from './answers.ts'
-import { type Head, isRefusal, MAX_HEAD_BYTES, MAX_HEADERS, readHead } from './head.ts'
+import { Head, MAX_HEAD_BYTES, MAX_HEADERS } from './head.ts'
 import { readTls, type TlsFiles } from './tls.ts'
 import type { App, HttpRequest, HttpResponse, Limits, Listening, Peer, Socket, Transport } from './transport.ts'
 
@@ -27,10 +27,11 @@ const addressOf = (request: IncomingMessage): string => {
   return address.startsWith('::ffff:') ? address.slice(7) : address
 }
 
-const headOf = ({ rawHeaders }: IncomingMessage): Head | HttpResponse =>
-  readHead((visit) => {
-    for (let i = 0; i < rawHeaders.length; i += 2) visit(rawHeaders[i]!.toLowerCase(), rawHeaders[i + 1]!)
-  })
+const headOf = ({ rawHeaders }: IncomingMessage): Head => {
+  const head = new Head()
+  for (let i = 0; i < rawHeaders.length; i += 2) head.add(rawHeaders[i]!.toLowerCase(), rawHeaders[i + 1]!)
+  return head
+}
 
 const partsOf = (request: IncomingMessage): { path: string; query: string } => {
   const url = request.url ?? '/'
@@ -68,9 +69,10 @@ const serveHttp = async (
   response: ServerResponse,
 ): Promise<void> => {
   const head = headOf(request)
-  if (isRefusal(head)) {
+  const refusal = head.refusal()
+  if (refusal !== null) {
     response.setHeader('connection', 'close')
-    respond(response, head)
+    respond(response, refusal)
     return
   }
   const body = await readBody(request, limits.maxMessage)
@@ -100,6 +102,7 @@ class WsSocket implements Socket {
   readonly #socket: WebSocket
   readonly #tcp: Duplex
   #closing = false
+  #corked = false
 
   constructor(socket: WebSocket, tcp: Duplex, address: string) {
     this.#socket = socket
@@ -113,8 +116,20 @@ class WsSocket implements Socket {
 
   send(text: string): boolean {
     if (this.#closing || this.#socket.readyState !== this.#socket.OPEN) return false
+    this.#cork()
     this.#socket.send(text)
     return !this.#tcp.writableNeedDrain
+  }
+
+  /** What is sent in one turn goes to the system in one write. */
+  #cork(): void {
+    if (this.#corked) return
+    this.#corked = true
+    this.#tcp.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      this.#tcp.uncork()
+    })
   }
 
   ping(): void {
@@ -169,7 +184,7 @@ const listen = (
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionsCheckingInterval: 1000,
     maxHeaderSize: MAX_HEAD_BYTES,
-    // A repeated Host is answered by `readHead`, with the others' shape.
+    // A repeated Host is answered by `Head`, with the others' shape.
     requireHostHeader: true,
   }
   const tls = files === null ? null : createTlsServer({ ...options, ...TLS, ...readTls(files) })
@@ -204,9 +219,8 @@ const listen = (
     tcp.on('error', () => tcp.destroy())
     const address = addressOf(request)
     const headers = headOf(request)
-    const taken = isRefusal(headers)
-      ? headers
-      : app.upgrade({ header: (name) => headers.get(name), path: partsOf(request).path, address })
+    const taken =
+      headers.refusal() ?? app.upgrade({ header: (name) => headers.get(name), path: partsOf(request).path, address })
     if (typeof taken !== 'function') {
       refuseUpgrade(tcp, taken)
       return
