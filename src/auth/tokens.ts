@@ -11,7 +11,7 @@ import { mint } from './jwt.ts'
 import type { Principal } from './principal.ts'
 import { ATTEMPT, judge, readRotatingToken, rotatingToken } from './rotation.ts'
 import { digest, isRefreshSecret, type Keys, newId, newRefreshSecret } from './secrets.ts'
-import type { Standing, Verifier } from './verifier.ts'
+import type { KnownGrant, Verifier } from './verifier.ts'
 
 export interface TokenLifetimes {
   readonly accessTokenMs: number
@@ -88,7 +88,7 @@ export const createTokens = (
   keys: Keys,
   clock: Clock,
   lifetimes: TokenLifetimes,
-  standings: Pick<Verifier, 'standing' | 'moved'>,
+  known: Pick<Verifier, 'grant' | 'extended'>,
   onRotated: (grant: Grant, generation: number) => void = () => undefined,
 ): TokenRules => {
   const accessToken = (token: RefreshToken): string => {
@@ -130,7 +130,7 @@ export const createTokens = (
     const expireAt = endsAt === null ? null : now + lifetimes.refreshTokenIdleMs
     if (expireAt !== null && endsAt !== null && expireAt - endsAt > DAY_MS) {
       return store.tokens.used(id, now, address, expireAt).then((isThere) => {
-        if (isThere) standings.moved(id, expireAt)
+        if (isThere) known.extended(id, expireAt)
         return isThere
       })
     }
@@ -141,9 +141,9 @@ export const createTokens = (
   /** A refresh token that stays the same for the whole session. */
   const refreshPlain = (secret: string, clientId: string | null, address: string): Refreshed | Promise<Refreshed> => {
     const key = hash('sha256', secret, 'base64url')
-    const answer = (id: GrantId) => standings.standing(id, (standing) => answerPlain(id, standing, clientId, address))
-    const known = grantOf.get(key)
-    if (known !== undefined) return answer(known)
+    const answer = (id: GrantId) => known.grant(id, (grant) => answerPlain(id, grant, clientId, address))
+    const found = grantOf.get(key)
+    if (found !== undefined) return answer(found)
     // The checksum is looked at first: a mistyped or made-up token costs no read.
     if (!isRefreshSecret(secret)) return { error: 'invalid_grant' }
     return store.tokens.bySecret(Buffer.from(key, 'base64url')).then((grant) => {
@@ -155,22 +155,22 @@ export const createTokens = (
 
   const answerPlain = (
     id: GrantId,
-    standing: Standing | null,
+    grant: KnownGrant | null,
     clientId: string | null,
     address: string,
   ): Refreshed | Promise<Refreshed> => {
-    if (standing === null || standing.rotates) return { error: 'invalid_grant' }
-    if (standing.clientId !== clientId) return { error: 'wrong_client' }
-    const reason = standing.who === null ? 'User is not active' : refuseAddress(standing.who.localOnly, address)
+    if (grant === null || grant.rotates) return { error: 'invalid_grant' }
+    if (grant.clientId !== clientId) return { error: 'wrong_client' }
+    const reason = grant.who === null ? 'User is not active' : refuseAddress(grant.who.localOnly, address)
     if (reason !== null) return { error: 'access_denied', reason }
-    const seconds = standing.accessTokenSeconds
+    const seconds = grant.accessTokenSeconds
     const iat = Math.floor(clock.now() / 1000)
     const answer: TokenAnswer = {
-      access_token: mint({ iss: id, iat, exp: iat + seconds }, standing.key),
+      access_token: mint({ iss: id, iat, exp: iat + seconds }, grant.key),
       token_type: 'Bearer',
       expires_in: seconds,
     }
-    const kept = recordUse(id, standing.expireAt, address)
+    const kept = recordUse(id, grant.expireAt, address)
     if (kept === true) return answer
     const gone: TokenRefusal = { error: 'invalid_grant' }
     return kept === false ? gone : kept.then((isThere) => (isThere ? answer : gone))

@@ -13,8 +13,8 @@ import { PermissionCache } from './permissions.ts'
 import { type Principal, principalOf } from './principal.ts'
 import { digest, type Keys } from './secrets.ts'
 
-/** What is known of a grant that stands at this moment. */
-export interface Standing {
+/** What is kept in memory of a grant that stands at this moment. */
+export interface KnownGrant {
   /** null: the grant is there, but its user may not act. */
   readonly who: Principal | null
   /** The HMAC key of its access tokens. */
@@ -29,7 +29,7 @@ export interface Standing {
 }
 
 /** A grant in memory. Whatever ends, changes or evicts it sets `dead`, for good: only a new read makes another entry. */
-interface Entry extends Standing {
+interface Entry extends KnownGrant {
   readonly id: GrantId
   readonly userId: UserId
   expireAt: number | null
@@ -146,17 +146,17 @@ export class Verifier implements ChangeListener {
   }
 
   /**
-   * Gives `use` what stands of a grant, null if nothing does, in the turn of the check, which is this one where the grant is in
+   * Gives `use` a grant, null if there is none, in the turn of the check, which is this one where the grant is in
    * memory. Rejects with `StoreUnavailable`.
    */
-  standing<T>(grant: GrantId, use: (standing: Standing | null) => T | Promise<T>): T | Promise<T> {
-    const entry = this.#entries.get(grant)
-    return entry !== undefined && !isOver(entry, this.#clock.now()) ? use(entry) : this.#settle(grant, use)
+  grant<T>(id: GrantId, use: (grant: KnownGrant | null) => T | Promise<T>): T | Promise<T> {
+    const entry = this.#entries.get(id)
+    return entry !== undefined && !isOver(entry, this.#clock.now()) ? use(entry) : this.#settle(id, use)
   }
 
   /** The grant was used, and ends later now. */
-  moved(grant: GrantId, expireAt: number): void {
-    const entry = this.#entries.get(grant)
+  extended(id: GrantId, expireAt: number): void {
+    const entry = this.#entries.get(id)
     if (entry !== undefined && entry.expireAt !== null) entry.expireAt = expireAt
   }
 
