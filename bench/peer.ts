@@ -8,8 +8,12 @@ import type { Target } from './target.ts'
 interface PeerLine {
   readonly name: string
   readonly url: string
-  readonly dialect: string
+  /** null: it has no sockets. */
+  readonly dialect: string | null
   readonly tokens: readonly string[]
+  readonly refreshTokens?: readonly string[]
+  readonly clientId?: string
+  readonly tokenPath?: string
   /** The system's process, if it is not the script's. */
   readonly pid?: number
 }
@@ -19,15 +23,24 @@ export const startPeer = async (script: string, core: string | null): Promise<Ta
   const started = await startProcess(script, []).catch((error: Error) => {
     throw new WrongUse(`--peer ${script}: ${error.message}`)
   })
-  const { name, url, dialect, tokens, pid = started.pid } = started.line as unknown as PeerLine
-  if (!(dialect in dialects)) throw new WrongUse(`--peer ${script}: its dialect ${dialect} is not known`)
+  const {
+    name,
+    url,
+    dialect,
+    pid = started.pid,
+    tokenPath = '/auth/token',
+    ...sessions
+  } = started.line as unknown as PeerLine
+  if (dialect !== null && !(dialect in dialects))
+    throw new WrongUse(`--peer ${script}: its dialect ${dialect} is not known`)
   if (core !== null) pin(pid, core)
   return {
     name,
     url,
-    dialect: dialect as DialectName,
+    dialect: dialect as DialectName | null,
+    tokenPath,
     pid,
-    sessions: { tokens },
+    sessions,
     unseen: null,
     login: null,
     crash: null,

@@ -103,6 +103,7 @@ export class Bench {
     const { hostname } = new URL(target.url)
     const isLoopback = hostname === '127.0.0.1'
     const addresses = isLoopback ? Array.from({ length: ADDRESSES }, (_, i) => `127.0.0.${2 + i}`) : []
+    if (target.dialect === null) throw new TypeError(`${target.name} has no sockets`)
     const task: Task = { url: target.url, dialect: target.dialect, addresses, work }
     await pool.prepare(task)
     return pool

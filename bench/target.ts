@@ -6,7 +6,10 @@ export interface Target {
   /** As it stands in the report. */
   readonly name: string
   readonly url: string
-  readonly dialect: DialectName
+  /** null: it has no sockets. */
+  readonly dialect: DialectName | null
+  /** Where refresh tokens are refreshed over HTTP (RFC 6749 section 6). */
+  readonly tokenPath?: string
   /** null: not on this machine, or not said: no CPU time and no memory are told. */
   readonly pid: number | null
   readonly sessions: Sessions

@@ -41,7 +41,7 @@ const latchkey: Dialect = {
     `{"id":${id},"type":"auth/token","grant_type":"refresh_token","refresh_token":"${token}","client_id":"${client}"}`,
 }
 
-/** Centrifugo's JSON protocol, unidirectional commands: `connect` with a JWT, then `ping`-like RPC-less `presence` is not free, so `send`. */
+/** Centrifugo's JSON protocol. It asks clients whether they are there, and not the other way round: an RPC is its least answer. */
 const centrifugo: Dialect = {
   path: '/connection/websocket',
   greetings: 0,
@@ -51,10 +51,51 @@ const centrifugo: Dialect = {
   currentUser: null,
   renew: (id, token) => `{"id":${id + 1},"refresh":{"token":"${token}"}}`,
   refresh: null,
-  // An RPC without a handler is answered with an error, which costs no less than an answer.
+  // An RPC that nobody handles is answered with an error, which costs no less than an answer.
   failure: '"disconnect"',
 }
 
-export const dialects = { latchkey, homeAssistant, centrifugo } as const
+/** Engine.IO 4 and Socket.IO 5 on a WebSocket from the first: the default namespace, and an event that wants to be acknowledged. */
+const socketIo: Dialect = {
+  path: '/socket.io/?EIO=4&transport=websocket',
+  greetings: 1,
+  auth: (token) => `40${JSON.stringify({ token })}`,
+  welcome: '40{',
+  command: (id) => `42${id}["ping"]`,
+  currentUser: null,
+  renew: null,
+  refresh: null,
+  failure: '44{',
+}
+
+/** The sub-protocol graphql-transport-ws. */
+const graphqlWs: Dialect = {
+  path: '/graphql',
+  protocol: 'graphql-transport-ws',
+  greetings: 0,
+  auth: (token) => JSON.stringify({ type: 'connection_init', payload: { token } }),
+  welcome: 'connection_ack',
+  command: () => '{"type":"ping"}',
+  currentUser: null,
+  renew: null,
+  refresh: null,
+  failure: '"error"',
+}
+
+/** The NATS client protocol, a line in each message. */
+const nats: Dialect = {
+  path: '/',
+  greetings: 1,
+  auth: (token) =>
+    `CONNECT ${JSON.stringify({ auth_token: token, verbose: true, pedantic: false, lang: 'bench', version: '1' })}\r\n`,
+  welcome: '+OK',
+  command: () => 'PING\r\n',
+  currentUser: null,
+  renew: null,
+  refresh: null,
+  failure: '-ERR',
+}
+
+export const dialects = { latchkey, homeAssistant, centrifugo, socketIo, graphqlWs, nats } as const
 
 export type DialectName = keyof typeof dialects

@@ -1,5 +1,4 @@
 /** Commands on sockets that are open, one at a time and sixteen. */
-import { dialects } from '../load/dialects.ts'
 import type { Finding, Scenario } from '../scenario.ts'
 import { contest } from './contest.ts'
 
@@ -23,8 +22,8 @@ export const command: Scenario = {
     findings.push(
       ...(await contest(bench, {
         title: `auth/current_user, 1 under way on each of ${SOCKETS} sockets`,
-        work: ({ dialect, sessions: { tokens } }) =>
-          dialects[dialect].currentUser === null
+        work: ({ sessions: { tokens } }, dialect) =>
+          dialect.currentUser === null
             ? null
             : { kind: 'ask', question: 'currentUser', tokens, sockets: SOCKETS, depth: 1 },
       })),

@@ -1,5 +1,6 @@
 /** The shape of most scenarios: the same load on a baseline, on the baseline once more, and on everything that can take it. */
 import { latencyRow } from '../latency.ts'
+import { type Dialect, dialects } from '../load/dialects.ts'
 import type { Pool } from '../load/pool.ts'
 import type { Work } from '../load/worker.ts'
 import { alternate, type Contestant } from '../measure.ts'
@@ -12,7 +13,7 @@ export interface Contest {
   /** What a baseline answers. */
   readonly answers?: Partial<BareAnswers>
   /** The load on a target; null where it cannot take it. */
-  work(target: Target): Work | null
+  work(target: Target, dialect: Dialect): Work | null
   /** Open loops that follow, as parts of the rate that was reached. */
   readonly openAt?: readonly number[]
 }
@@ -32,7 +33,7 @@ export const contest = async (
   const findings: Finding[] = []
   const contestants: Contestant<Pool>[] = []
   for (const target of targets) {
-    const wanted = work(target)
+    const wanted = target.dialect === null ? null : work(target, dialects[target.dialect])
     if (wanted === null) {
       findings.push({ kind: 'note', title: `${title}: ${target.name} cannot do this` })
       continue

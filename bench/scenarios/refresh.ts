@@ -1,5 +1,4 @@
 /** Refreshing an access token, over HTTP and over the socket. */
-import { dialects } from '../load/dialects.ts'
 import type { Finding, Scenario } from '../scenario.ts'
 import { contest } from './contest.ts'
 import { httpContest } from './http-contest.ts'
@@ -16,12 +15,12 @@ export const refresh: Scenario = {
       bench,
       'POST /auth/token, refresh',
       { body: BODY },
-      ({ sessions: { refreshTokens, clientId } }) =>
+      ({ sessions: { refreshTokens, clientId }, tokenPath = '/auth/token' }) =>
         refreshTokens === undefined
           ? null
           : refreshTokens.map((token) => ({
               method: 'POST',
-              path: '/auth/token',
+              path: tokenPath,
               headers: { 'content-type': 'application/x-www-form-urlencoded' },
               body: new URLSearchParams({
                 grant_type: 'refresh_token',
@@ -36,8 +35,8 @@ export const refresh: Scenario = {
       ...(await contest(bench, {
         title: `refresh over the socket, 1 under way on each of ${SOCKETS} sockets`,
         answers: { reply: `{"id":100000,"type":"result","success":true,"result":${BODY}}` },
-        work: ({ dialect, sessions }) =>
-          dialects[dialect].refresh === null || sessions.refreshTokens === undefined
+        work: ({ sessions }, dialect) =>
+          dialect.refresh === null || sessions.refreshTokens === undefined
             ? null
             : { kind: 'ask', question: 'refresh', ...sessions, sockets: SOCKETS, depth: 1 },
       })),

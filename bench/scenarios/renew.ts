@@ -1,5 +1,4 @@
 /** Going on with a token on the open socket: rights derived anew, timers armed anew. */
-import { dialects } from '../load/dialects.ts'
 import type { Finding, Scenario } from '../scenario.ts'
 import { contest } from './contest.ts'
 
@@ -16,10 +15,8 @@ export const renew: Scenario = {
         ...(await contest(bench, {
           title: `renew in place, ${depth} under way on each of ${SOCKETS} sockets`,
           answers: { reply: REPLY },
-          work: ({ dialect, sessions: { tokens } }) =>
-            dialects[dialect].renew === null
-              ? null
-              : { kind: 'ask', question: 'renew', tokens, sockets: SOCKETS, depth },
+          work: ({ sessions: { tokens } }, dialect) =>
+            dialect.renew === null ? null : { kind: 'ask', question: 'renew', tokens, sockets: SOCKETS, depth },
         })),
       )
       await bench.end()
