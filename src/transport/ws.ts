@@ -99,6 +99,8 @@ const refuseUpgrade = (socket: Duplex, { status, headers, body }: HttpResponse):
 
 class WsSocket implements Socket {
   readonly address: string
+  /** Null after the end. */
+  peer: Peer | null = null
   readonly #socket: WebSocket
   readonly #tcp: Duplex
   #closing = false
@@ -121,17 +123,6 @@ class WsSocket implements Socket {
     return !this.#tcp.writableNeedDrain
   }
 
-  /** What is sent in one turn goes to the system in one write. */
-  #cork(): void {
-    if (this.#corked) return
-    this.#corked = true
-    this.#tcp.cork()
-    process.nextTick(() => {
-      this.#corked = false
-      this.#tcp.uncork()
-    })
-  }
-
   ping(): void {
     if (!this.#closing && this.#socket.readyState === this.#socket.OPEN) this.#socket.ping()
   }
@@ -146,29 +137,63 @@ class WsSocket implements Socket {
     this.#closing = true
     this.#socket.terminate()
   }
+
+  /** What is sent in one turn goes to the system in one write. */
+  #cork(): void {
+    if (this.#corked) return
+    this.#corked = true
+    this.#tcp.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      this.#tcp.uncork()
+    })
+  }
+}
+
+/** Where ours hangs on the library's socket and on its connection: listeners that all sockets share cost each of them nothing. */
+const OURS = Symbol('ours')
+
+interface Carrier {
+  [OURS]?: WsSocket
+}
+
+const peerOf = (carrier: object): Peer | null => (carrier as Carrier)[OURS]?.peer ?? null
+
+const onMessage = function (this: WebSocket, data: Buffer, binary: boolean): void {
+  peerOf(this)?.message(data, binary)
+}
+const onPing = function (this: WebSocket): void {
+  peerOf(this)?.pinged()
+}
+const onPong = function (this: WebSocket): void {
+  peerOf(this)?.ponged()
+}
+// ws sends the close frame that fits the fault (1002, 1007, 1008, 1009) by itself, then `close` follows.
+const onError = (): void => undefined
+const onTcpError = function (this: Duplex): void {
+  this.destroy()
+}
+const onDrain = function (this: Duplex): void {
+  peerOf(this)?.drained()
+}
+const onClose = function (this: WebSocket, code: number): void {
+  const peer = peerOf(this)
+  const ours = (this as Carrier)[OURS]
+  if (ours !== undefined) ours.peer = null
+  peer?.closed(code)
 }
 
 const attach = (socket: WebSocket, tcp: Duplex, address: string, accept: (socket: Socket) => Peer): void => {
-  const peer = accept(new WsSocket(socket, tcp, address))
-  let closed = false
-  socket.on('message', (data: Buffer, binary: boolean) => {
-    if (!closed) peer.message(data, binary)
-  })
-  socket.on('ping', () => {
-    if (!closed) peer.pinged()
-  })
-  socket.on('pong', () => {
-    if (!closed) peer.ponged()
-  })
-  // ws sends the close frame that fits the fault (1002, 1007, 1008, 1009) by itself, then `close` follows.
-  socket.on('error', () => undefined)
-  tcp.on('drain', () => {
-    if (!closed) peer.drained()
-  })
-  socket.on('close', (code: number) => {
-    closed = true
-    peer.closed(code)
-  })
+  const ours = new WsSocket(socket, tcp, address)
+  ;(socket as Carrier)[OURS] = ours
+  ;(tcp as Carrier)[OURS] = ours
+  ours.peer = accept(ours)
+  socket.on('message', onMessage)
+  socket.on('ping', onPing)
+  socket.on('pong', onPong)
+  socket.on('error', onError)
+  socket.on('close', onClose)
+  tcp.on('drain', onDrain)
 }
 
 const listen = (
@@ -216,7 +241,7 @@ const listen = (
   })
 
   server.on('upgrade', (request, tcp, head) => {
-    tcp.on('error', () => tcp.destroy())
+    tcp.on('error', onTcpError)
     const address = addressOf(request)
     const headers = headOf(request)
     const taken =
