@@ -1,4 +1,4 @@
-/** Builds `dist`: the server and libraries, the pages' scripts, and the pages themselves. */
+/** Builds `dist`: the server and libraries, the bench, the pages' scripts, and the pages themselves. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { extname, join } from 'node:path'
@@ -8,7 +8,9 @@ const command = 'dist/cli/latchkey.js'
 const isStale = () => {
   if (!existsSync(command)) return true
   const built = statSync(command).mtimeMs
-  const sources = readdirSync('src', { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const sources = ['src', 'bench'].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()),
+  )
   return sources.some(({ parentPath, name }) => statSync(join(parentPath, name)).mtimeMs > built)
 }
 
@@ -18,6 +20,7 @@ const tsc = (project) =>
 const build = () => {
   rmSync('dist', { recursive: true, force: true })
   tsc('src/web/tsconfig.build.json')
+  tsc('bench/tsconfig.build.json')
   const isPage = (path) => ['', '.html', '.css', '.svg'].includes(extname(path))
   cpSync('src/web', 'dist/web', { recursive: true, filter: isPage })
   // Last: its date says how old the build is.

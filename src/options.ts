@@ -19,8 +19,8 @@ export const gatewayOptions = (
   { sockets, isTight, strict }: { readonly sockets: number; readonly isTight: () => boolean; readonly strict: boolean },
 ): GatewayOptions => ({
   scheme: config['server.tls.cert'] === undefined && !config['server.behind_tls_proxy'] ? 'http' : 'https',
+  haVersion: config['home_assistant.version'],
   connection: {
-    haVersion: config['home_assistant.version'],
     plainClose: config['home_assistant.plain_close'],
     messageBeforeAuth: config['limits.message_before_auth'],
   },

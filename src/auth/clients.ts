@@ -1,4 +1,5 @@
 /** Clients are URLs (IndieAuth): which texts are client ids, and where a client may be redirected to. */
+import { LRUCache } from 'lru-cache'
 import { isAddress, isLocalAddress } from './address.ts'
 import type { ClientPages } from './client-pages.ts'
 
@@ -37,8 +38,19 @@ const split = (text: string): Parts | null => {
   }
 }
 
+/** Clients are few, and each is named in every request. Only good ones of a usual length are kept. */
+const good = new LRUCache<string, true>({ max: 1000 })
+const USUAL_LENGTH = 300
+
 /** True for a client id: an http(s) URL without user, fragment and dot segments, whose host, if an address, is a local one. */
 export const isClientId = (clientId: string): boolean => {
+  if (good.has(clientId)) return true
+  const isGood = judgeClientId(clientId)
+  if (isGood && clientId.length <= USUAL_LENGTH) good.set(clientId, true)
+  return isGood
+}
+
+const judgeClientId = (clientId: string): boolean => {
   const parts = split(clientId)
   if (parts === null || parts.fragment !== '') return false
   const segments = parts.path.split('/')

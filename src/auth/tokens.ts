@@ -1,15 +1,17 @@
 /** Refresh and access tokens: made from a code, refreshed, listed, revoked; long-lived ones for scripts. */
-import { randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { TokenAnswer } from '../protocol/http.ts'
 import type { CredentialId, Grant, GrantId, RefreshToken, UserId } from '../store/model.ts'
 import type { Revoked, Store } from '../store/store.ts'
-import { type AccessRefusal, refuseAccess } from './access.ts'
+import { type AccessRefusal, refuseAccess, refuseAddress } from './access.ts'
 import { type Presented, redeem } from './codes.ts'
 import { mint } from './jwt.ts'
 import type { Principal } from './principal.ts'
 import { ATTEMPT, judge, readRotatingToken, rotatingToken } from './rotation.ts'
 import { digest, isRefreshSecret, type Keys, newId, newRefreshSecret } from './secrets.ts'
+import type { KnownGrant, Verifier } from './verifier.ts'
 
 export interface TokenLifetimes {
   readonly accessTokenMs: number
@@ -42,12 +44,15 @@ export interface Refresh {
   readonly user: UserId | null
 }
 
+type Refreshed = TokenAnswer | TokenRefusal
+
 /** A new long-lived token for a person, or why there is none. */
 export type LongLived = { readonly token: string } | { readonly error: 'name_taken' | 'revoked' | 'user_inactive' }
 
 export interface TokenRules {
   exchange(request: CodeExchange): Promise<TokenAnswer | TokenRefusal>
-  refresh(request: Refresh): Promise<TokenAnswer | TokenRefusal>
+  /** Answered at once where the token and its grant are in memory. */
+  refresh(request: Refresh): Refreshed | Promise<Refreshed>
   /** `who`: whose it is, and the grant that asks, which must still stand; null where an operator asks. */
   longLived(
     who: { readonly userId: UserId; readonly grantId: GrantId | null },
@@ -78,18 +83,25 @@ export interface TokenRules {
 const DAY_MS = 86_400_000
 const REAP_BATCH = 500
 
+/** Refresh tokens whose grant is known, so that the store is not asked for it. */
+const CAPACITY = 100_000
+
 /** `onRotated` is called when a rotating token has made its next step. */
 export const createTokens = (
   store: Store,
   keys: Keys,
   clock: Clock,
   lifetimes: TokenLifetimes,
+  known: Pick<Verifier, 'grant' | 'extended'>,
   onRotated: (grant: Grant, generation: number) => void = () => undefined,
 ): TokenRules => {
   const accessToken = (token: RefreshToken): string => {
     const iat = Math.floor(clock.now() / 1000)
     return mint({ iss: token.id, iat, exp: iat + token.accessTokenSeconds }, keys.accessKey(token.id, token.salt))
   }
+
+  /** Which grant a refresh token is of never changes: only whether that one still stands. */
+  const grantOf = new LRUCache<string, GrantId>({ max: CAPACITY })
 
   const newToken = (user: UserId, seconds: number): RefreshToken => ({
     id: newId<GrantId>(),
@@ -113,15 +125,66 @@ export const createTokens = (
   /** Past its end it is over, be it removed yet or not. */
   const isOver = ({ token: { expireAt } }: Grant): boolean => expireAt !== null && clock.now() >= expireAt
 
-  /** A use that moves the end by more than a day must not be lost with the process; the others may be, for a second. */
-  const recordUse = async ({ token }: Grant, address: string): Promise<boolean> => {
+  /**
+   * A use that moves the end by more than a day must not be lost with the process; the others may be, for a second. False: the grant
+   * is gone. `endsAt`: as it was before this use.
+   */
+  const recordUse = (id: GrantId, endsAt: number | null, address: string): boolean | Promise<boolean> => {
     const now = clock.now()
-    const expireAt = token.expireAt === null ? null : now + lifetimes.refreshTokenIdleMs
-    if (expireAt !== null && expireAt - (token.expireAt ?? 0) > DAY_MS) {
-      return store.tokens.used(token.id, now, address, expireAt)
+    const expireAt = endsAt === null ? null : now + lifetimes.refreshTokenIdleMs
+    if (expireAt !== null && endsAt !== null && expireAt - endsAt > DAY_MS) {
+      return store.tokens.used(id, now, address, expireAt).then((isThere) => {
+        if (isThere) known.extended(id, expireAt)
+        return isThere
+      })
     }
-    store.tokens.touch(token.id, now, address, expireAt)
+    store.tokens.touch(id, now, address, expireAt)
     return true
+  }
+
+  /** A refresh token that stays the same for the whole session. */
+  const refreshPlain = (
+    secret: string,
+    clientId: string | null,
+    address: string,
+    user: UserId | null,
+  ): Refreshed | Promise<Refreshed> => {
+    const key = hash('sha256', secret, 'base64url')
+    const answer = (id: GrantId) => known.grant(id, (grant) => answerPlain(id, grant, clientId, address, user))
+    const found = grantOf.get(key)
+    if (found !== undefined) return answer(found)
+    // The checksum is looked at first: a mistyped or made-up token costs no read.
+    if (!isRefreshSecret(secret)) return { error: 'invalid_grant' }
+    return store.tokens.bySecret(Buffer.from(key, 'base64url')).then((grant) => {
+      if (grant === null) return { error: 'invalid_grant' }
+      grantOf.set(key, grant.token.id)
+      return answer(grant.token.id)
+    })
+  }
+
+  const answerPlain = (
+    id: GrantId,
+    grant: KnownGrant | null,
+    clientId: string | null,
+    address: string,
+    user: UserId | null,
+  ): Refreshed | Promise<Refreshed> => {
+    if (grant === null || grant.rotates) return { error: 'invalid_grant' }
+    if (grant.clientId !== clientId) return { error: 'wrong_client' }
+    if (user !== null && grant.userId !== user) return { error: 'identity_mismatch' }
+    const reason = grant.who === null ? 'User is not active' : refuseAddress(grant.who.localOnly, address)
+    if (reason !== null) return { error: 'access_denied', reason }
+    const seconds = grant.accessTokenSeconds
+    const iat = Math.floor(clock.now() / 1000)
+    const answer: TokenAnswer = {
+      access_token: mint({ iss: id, iat, exp: iat + seconds }, grant.key),
+      token_type: 'Bearer',
+      expires_in: seconds,
+    }
+    const kept = recordUse(id, grant.expireAt, address)
+    if (kept === true) return answer
+    const gone: TokenRefusal = { error: 'invalid_grant' }
+    return kept === false ? gone : kept.then((isThere) => (isThere ? answer : gone))
   }
 
   /** One step of a rotating token, judged and done under the lock of its row. */
@@ -156,7 +219,7 @@ export const createTokens = (
     if (step.kind === 'stay' && step.refusal !== null) return step.refusal
     const now = step.kind === 'advance' ? step.rotation.generation : grant.token.rotation!.generation
     if (step.kind === 'advance') onRotated(grant, now)
-    else await recordUse(grant, address)
+    else await recordUse(id, grant.token.expireAt, address)
     return {
       access_token: accessToken(grant.token),
       token_type: 'Bearer',
@@ -211,23 +274,10 @@ export const createTokens = (
       }
     },
 
-    refresh: async ({ secret, attempt, clientId, address, user: wanted }) => {
+    refresh: ({ secret, attempt, clientId, address, user }) => {
       const shown = readRotatingToken(keys.refreshKey, secret)
-      if (shown !== null)
-        return refreshRotating(shown.grant, shown.generation, { attempt, clientId, address, user: wanted })
-      // The checksum is looked at first: a mistyped or made-up token costs no read.
-      const grant = isRefreshSecret(secret) ? await store.tokens.bySecret(digest(secret)) : null
-      if (grant === null || isOver(grant)) return { error: 'invalid_grant' }
-      if (grant.token.clientId !== clientId) return { error: 'wrong_client' }
-      if (wanted !== null && grant.user.id !== wanted) return { error: 'identity_mismatch' }
-      const refused = refuseAccess(grant.user, address)
-      if (refused !== null) return { error: 'access_denied', reason: refused }
-      if (!(await recordUse(grant, address))) return { error: 'invalid_grant' }
-      return {
-        access_token: accessToken(grant.token),
-        token_type: 'Bearer',
-        expires_in: grant.token.accessTokenSeconds,
-      }
+      if (shown !== null) return refreshRotating(shown.grant, shown.generation, { attempt, clientId, address, user })
+      return refreshPlain(secret, clientId, address, user)
     },
 
     longLived: async (who, name, icon, days) => {

@@ -7,33 +7,36 @@ import type { Clock } from '../clock.ts'
 import type { ChangeFeed, ChangeListener } from '../store/changes.ts'
 import type { Change, Grant, GrantId, GroupId, GroupPolicy, UserId } from '../store/model.ts'
 import { StoreUnavailable, type Tokens } from '../store/store.ts'
-import { type Claims, inTime, readClaims, SIGNATURE_LENGTH, verifySignature } from './jwt.ts'
+import { type Claims, inTime, readClaims, verifySignature } from './jwt.ts'
+import { type Known, KnownTokens } from './known-tokens.ts'
 import { PermissionCache } from './permissions.ts'
 import { type Principal, principalOf } from './principal.ts'
 import { digest, type Keys } from './secrets.ts'
 
-/** A grant in memory. Whatever ends, changes or evicts it sets `dead`, for good: only a new read makes another entry. */
-interface Entry {
-  readonly id: GrantId
+/** What is kept in memory of a grant that stands at this moment. */
+export interface KnownGrant {
   readonly userId: UserId
   /** null: the grant is there, but its user may not act. */
   readonly who: Principal | null
+  /** The HMAC key of its access tokens. */
   readonly key: Uint8Array
   readonly salt: Uint8Array
-  /** As it was read; a refresh moves it, which no change of the log says. null: never. */
+  readonly clientId: string | null
+  readonly accessTokenSeconds: number
+  /** True for a refresh token that is another one after each use. */
+  readonly rotates: boolean
+  /** As it was read, or moved here; a use moves it, which no change of the log says. null: never. */
   readonly expireAt: number | null
+}
+
+/** A grant in memory. Whatever ends, changes or evicts it sets `dead`, for good: only a new read makes another entry. */
+interface Entry extends KnownGrant {
+  readonly id: GrantId
+  expireAt: number | null
   dead: boolean
 }
 
 const isOver = ({ expireAt }: Entry, now: number): boolean => expireAt !== null && now >= expireAt
-
-/** A token that was verified once. It is only as alive as its entry. */
-interface Known {
-  readonly token: string
-  readonly entry: Entry
-  readonly iat: number
-  readonly exp: number
-}
 
 interface Waiter {
   readonly resolve: (entry: Entry | null) => void
@@ -59,7 +62,8 @@ export class Verifier implements ChangeListener {
   readonly #clock: Clock
   readonly #permissions: PermissionCache
   readonly #entries: LRUCache<GrantId, Entry>
-  readonly #known: LRUCache<string, Known>
+  /** Each is only as alive as its entry. */
+  readonly #known: KnownTokens<Entry>
   readonly #absent: LRUCache<GrantId, true>
   readonly #byUser = new Map<UserId, Set<Entry>>()
   /** Spends an HMAC on a token whose grant does not exist, as on one whose grant does. */
@@ -82,7 +86,7 @@ export class Verifier implements ChangeListener {
     this.#clock = clock
     this.#permissions = permissions
     this.#entries = new LRUCache({ max: capacity, dispose: (entry) => this.#bury(entry) })
-    this.#known = new LRUCache({ max: capacity })
+    this.#known = new KnownTokens(capacity)
     this.#absent = new LRUCache({
       max: ABSENT_CAPACITY,
       ttl: ABSENT_MS,
@@ -98,12 +102,24 @@ export class Verifier implements ChangeListener {
    * undefined for "ask `verify`". Makes no promise.
    */
   known(token: string): Principal | null | undefined {
-    // The signature finds it; the whole token is compared before it is believed.
-    const known = this.#known.get(token.slice(-SIGNATURE_LENGTH))
-    if (known === undefined || known.entry.dead || known.token !== token) return undefined
-    const now = this.#clock.now()
-    if (isOver(known.entry, now)) return undefined
-    return inTime(known.iat, known.exp, now) ? known.entry.who : null
+    const known = this.#known.get(token)
+    return known === undefined ? undefined : this.#whoOf(known)
+  }
+
+  /**
+   * The same for the bytes of a whole `auth` message, where they are known and the token is good; undefined says: read the
+   * message. Makes no promise and no text.
+   */
+  knownFrame(data: Uint8Array): { readonly who: Principal; readonly token: string } | undefined {
+    const known = this.#known.getFrame(data)
+    if (known === undefined) return undefined
+    const who = this.#whoOf(known)
+    return who === undefined || who === null ? undefined : { who, token: known.token }
+  }
+
+  /** From now on the `auth` message with this token is known by its bytes, as long as the token is. */
+  keepFrame(token: string): void {
+    this.#known.keepFrame(token)
   }
 
   /**
@@ -129,6 +145,21 @@ export class Verifier implements ChangeListener {
     await this.#settle(grant, (entry) => use(entry?.who ?? null, entry?.salt ?? null))
   }
 
+  /**
+   * Gives `use` a grant, null if there is none, in the turn of the check, which is this one where the grant is in
+   * memory. Rejects with `StoreUnavailable`.
+   */
+  grant<T>(id: GrantId, use: (grant: KnownGrant | null) => T | Promise<T>): T | Promise<T> {
+    const entry = this.#entries.get(id)
+    return entry !== undefined && !isOver(entry, this.#clock.now()) ? use(entry) : this.#settle(id, use)
+  }
+
+  /** The grant was used, and ends later now. */
+  extended(id: GrantId, expireAt: number): void {
+    const entry = this.#entries.get(id)
+    if (entry !== undefined && entry.expireAt !== null) entry.expireAt = expireAt
+  }
+
   /** True for a token that this server made for a grant that stands, be its time over: its bearer guesses nothing. */
   async isGenuine(token: string): Promise<boolean> {
     const claims = readClaims(token)
@@ -145,6 +176,7 @@ export class Verifier implements ChangeListener {
         this.#absent.delete(change.subject as GrantId)
         return
       case 'grant_revoked':
+      case 'grant_changed':
         this.#entries.delete(change.subject as GrantId)
         return
       case 'group_changed':
@@ -162,17 +194,24 @@ export class Verifier implements ChangeListener {
     }
   }
 
+  /** Null: its time is over, or its user may not act. Undefined: its grant has to be read again. */
+  #whoOf({ entry, iat, exp }: Known<Entry>): Principal | null | undefined {
+    const now = this.#clock.now()
+    if (entry.dead || isOver(entry, now)) return undefined
+    return inTime(iat, exp, now) ? entry.who : null
+  }
+
   /** One synchronous piece: no change can come between a check and the registration. */
   #judge(token: string, claims: Claims, entry: Entry | null, admit?: (who: Principal) => void): Principal | null {
     const good = verifySignature(token, entry?.key ?? this.#nobody)
     if (!good || entry === null || !inTime(claims.iat, claims.exp, this.#clock.now())) return null
-    this.#known.set(token.slice(-SIGNATURE_LENGTH), { token, entry, iat: claims.iat, exp: claims.exp })
+    this.#known.add(token, entry, claims.iat, claims.exp)
     if (entry.who !== null) admit?.(entry.who)
     return entry.who
   }
 
   /** Finds the grant, in memory or in the store, and uses it while it is sure to be as the log has it. */
-  async #settle<T>(grant: GrantId, use: (entry: Entry | null) => T): Promise<T> {
+  async #settle<T>(grant: GrantId, use: (entry: Entry | null) => T | Promise<T>): Promise<T> {
     for (let read = 0; read < MAX_READS; read++) {
       const entry = this.#entries.get(grant)
       if (entry !== undefined && isOver(entry, this.#clock.now())) {
@@ -262,6 +301,9 @@ export class Verifier implements ChangeListener {
       who: principalOf(grant, this.#permissions.of(user, policies)),
       key: this.#keys.accessKey(id, token.salt),
       salt: token.salt,
+      clientId: token.clientId,
+      accessTokenSeconds: token.accessTokenSeconds,
+      rotates: token.rotation !== null,
       expireAt: token.expireAt,
       dead: false,
     }

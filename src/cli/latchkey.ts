@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { backupCommand, restoreCommand } from './backup.ts'
+import { benchCommand } from './bench.ts'
 import { configCommand } from './config.ts'
 import { credentialCommand } from './credential.ts'
 import { EX_USAGE } from './failure.ts'
@@ -25,6 +26,7 @@ const program = new Command('latchkey')
   .addCommand(backupCommand())
   .addCommand(restoreCommand())
   .addCommand(configCommand())
+  .addCommand(benchCommand())
 
 // A command that is added takes nothing over from the program.
 const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)]

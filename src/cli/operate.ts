@@ -1,6 +1,7 @@
 /** How a command reaches the data: through the node that serves it, or by itself where none does. */
 import { existsSync } from 'node:fs'
 import { createTokens } from '../auth/tokens.ts'
+import { Verifier } from '../auth/verifier.ts'
 import { systemClock } from '../clock.ts'
 import {
   type Control,
@@ -30,7 +31,7 @@ export const operate = async <N extends OperationName>(
   if (!begins && !existsSync(database)) {
     throw new ControlRefused(`there is no gateway's data in ${path}; name the folder with --data-dir`)
   }
-  const { store, keys, hasher, dir, copy } = await openData(config, systemClock)
+  const { store, feed, keys, hasher, dir, copy } = await openData(config, systemClock)
   try {
     const lifetimes = {
       accessTokenMs: config['tokens.access_token_lifetime'],
@@ -40,7 +41,7 @@ export const operate = async <N extends OperationName>(
     const here: Control = createControl({
       store,
       hasher,
-      tokens: createTokens(store, keys, systemClock, lifetimes),
+      tokens: createTokens(store, keys, systemClock, lifetimes, new Verifier(store.tokens, feed, keys, systemClock)),
       clock: systemClock,
       rejectedMs: config['limits.pending_users.lifetime'],
       sockets: () => 0,

@@ -5,36 +5,47 @@ import type { Clock } from '../clock.ts'
 const PATIENCE_MS = 5000
 /** Nothing refused for this long: it is over no more. */
 const FORGIVEN_MS = 1000
+/** The bucket is counted in thousandths of a message: whole numbers, which cost no memory of their own. */
+const PARTS = 1000
+
+/** What many buckets have in common. */
+export interface Rate {
+  readonly clock: Clock
+  /** Messages in the long run; a thousandth of so many parts comes back each millisecond. */
+  readonly perSecond: number
+  /** Messages at once. */
+  readonly burst: number
+}
 
 export class Allowance {
-  readonly #clock: Clock
-  readonly #perMs: number
-  readonly #burst: number
-  #left: number
+  readonly #rate: Rate
+  #parts: number
+  /** Whole milliseconds of the monotonic clock. */
   #countedAt: number
-  #overSince = Number.NEGATIVE_INFINITY
-  #refusedAt = Number.NEGATIVE_INFINITY
+  /** Since when it is over, and when something was refused last. */
+  #over: { readonly since: number; readonly at: number } | null = null
 
-  /** `perSecond` in the long run, `burst` at once. */
-  constructor(clock: Clock, perSecond: number, burst = 2 * perSecond) {
-    this.#clock = clock
-    this.#perMs = perSecond / 1000
-    this.#burst = burst
-    this.#left = this.#burst
-    this.#countedAt = clock.monotonic()
+  constructor(rate: Rate) {
+    this.#rate = rate
+    this.#parts = rate.burst * PARTS
+    this.#countedAt = Math.floor(rate.clock.monotonic())
   }
 
   /** `over`: not this one. `exhausted`: it has been over for too long. */
   take(): 'granted' | 'over' | 'exhausted' {
-    const now = this.#clock.monotonic()
-    this.#left = Math.min(this.#burst, this.#left + (now - this.#countedAt) * this.#perMs)
-    this.#countedAt = now
-    if (this.#left >= 1) {
-      this.#left--
+    const { clock, perSecond, burst } = this.#rate
+    const now = Math.floor(clock.monotonic())
+    if (now !== this.#countedAt) {
+      this.#parts = Math.min(burst * PARTS, this.#parts + (now - this.#countedAt) * perSecond)
+      this.#countedAt = now
+    }
+    if (this.#parts >= PARTS) {
+      this.#parts -= PARTS
       return 'granted'
     }
-    if (now - this.#refusedAt > FORGIVEN_MS) this.#overSince = now
-    this.#refusedAt = now
-    return now - this.#overSince >= PATIENCE_MS ? 'exhausted' : 'over'
+    const over = this.#over
+    const since = over === null || now - over.at > FORGIVEN_MS ? now : over.since
+    this.#over = { since, at: now }
+    return now - since >= PATIENCE_MS ? 'exhausted' : 'over'
   }
 }

@@ -1,6 +1,7 @@
 /** The endpoints for whoever holds a token: is it good, whose is it, and linking a credential. */
 import { z } from 'zod'
 import { redeem } from '../auth/codes.ts'
+import type { Principal } from '../auth/principal.ts'
 import type { Clock } from '../clock.ts'
 import type { Store } from '../store/store.ts'
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts'
@@ -32,16 +33,28 @@ export const apiRoutes = ({ identify, store, clock }: ApiOptions): readonly Rout
       : { ...asked, path: uri.slice(0, cut), query: uri.slice(cut + 1) }
   }
 
-  const verify = async (request: HttpRequest): Promise<HttpResponse> => {
-    const who = await identify(askedAbout(request))
+  /** A principal does not change, and is asked about with every request of a page. */
+  const described = new WeakMap<Principal, HttpResponse>()
+
+  const describe = (who: Principal | null): HttpResponse => {
     if (who === null) return unauthorized
-    return empty(200, {
+    const known = described.get(who)
+    if (known !== undefined) return known
+    const headers = Object.freeze({
       ...NO_STORE,
       'remote-user': headerText(who.username ?? who.userId),
       'remote-name': headerText(who.name ?? ''),
       'remote-groups': who.groups.join(','),
       'x-latchkey-session': who.grantId,
     })
+    const answer = empty(200, headers)
+    described.set(who, answer)
+    return answer
+  }
+
+  const verify = (request: HttpRequest): HttpResponse | Promise<HttpResponse> => {
+    const who = identify(askedAbout(request))
+    return who instanceof Promise ? who.then(describe) : describe(who)
   }
 
   const link = async (request: HttpRequest): Promise<HttpResponse> => {

@@ -20,7 +20,7 @@ export interface Entrant {
   verifying(): void
   /** Called in the turn of the last check. `isLogin`: the person has just logged in. False: this user may not come from there. */
   admit(who: Principal, path: Path, token: string, isLogin: boolean): boolean
-  send(text: string): void
+  reply(text: string): void
   end(close: CloseName): void
 }
 
@@ -31,92 +31,118 @@ export interface AuthenticationParts {
   readonly log: Log
 }
 
+/** One for all sockets of a gateway: each call names the socket that it is about. */
 export class Authentication {
   readonly #parts: AuthenticationParts
-  readonly #entrant: Entrant
 
-  constructor(parts: AuthenticationParts, entrant: Entrant) {
+  constructor(parts: AuthenticationParts) {
     this.#parts = parts
-    this.#entrant = entrant
+  }
+
+  /**
+   * The bytes of an `auth` message that is known as a whole. False: it has to be read.
+   * A message is kept so when its token comes a second time.
+   */
+  bytes(entrant: Entrant, data: Uint8Array): boolean {
+    const found = this.#parts.verifier.knownFrame(data)
+    if (found === undefined) return false
+    this.#admit(entrant, found.who, 'cached', found.token, false)
+    return true
   }
 
   /** A message that has to be an `auth` message. */
-  message(value: unknown): void {
+  message(entrant: Entrant, value: unknown): void {
     const frame = authFrame.safeParse(value)
     if (!frame.success) {
-      this.malformed()
+      this.malformed(entrant)
       return
     }
     const token = 'access_token' in frame.data ? (frame.data.access_token ?? '') : ''
-    if (token === '' || token.length > MAX_TOKEN_LENGTH) this.#deny('none')
-    else this.token(token)
+    if (token === '' || token.length > MAX_TOKEN_LENGTH) this.#deny(entrant, 'none')
+    else this.token(entrant, token)
   }
 
-  malformed(): void {
-    this.#refuse(AUTH_MALFORMED, 'malformed')
+  malformed(entrant: Entrant): void {
+    this.#refuse(entrant, AUTH_MALFORMED, 'malformed')
   }
 
   /** Goes in with a token, or is refused and closed. `isLogin`: it was just got by a login. */
-  token(token: string, isLogin = false): void {
-    const known = this.#parts.verifier.known(token)
+  token(entrant: Entrant, token: string, isLogin = false): void {
+    const { verifier, log } = this.#parts
+    const known = verifier.known(token)
     if (known !== undefined) {
-      if (known === null) this.#denyToken(token, 'cached')
-      else this.#admit(known, 'cached', token, isLogin)
+      if (known === null) {
+        this.#denyToken(entrant, token, 'cached')
+      } else {
+        verifier.keepFrame(token)
+        this.#admit(entrant, known, 'cached', token, isLogin)
+      }
       return
     }
-    this.#entrant.verifying()
-    this.#parts.verifier
+    entrant.verifying()
+    verifier
       // Admitted in the turn of the last check: a revocation later than that finds the seat.
-      .verify(token, (who) => this.#admit(who, 'looked_up', token, isLogin))
+      .verify(token, (who) => this.#admit(entrant, who, 'looked_up', token, isLogin))
       .then((who) => {
-        if (who === null) this.#denyToken(token, 'looked_up')
+        if (who === null) this.#denyToken(entrant, token, 'looked_up')
       })
       .catch((error: unknown) => {
-        this.#parts.log.warn({ err: error }, 'token could not be verified')
-        this.#entrant.end('overloaded')
+        log.warn({ err: error }, 'token could not be verified')
+        entrant.end('overloaded')
       })
   }
 
-  /** Goes on with another token; `move` is called in the turn of its last check. A bad one is counted. */
-  async renew(token: string, move: (who: Principal) => Renewal): Promise<Renewal> {
+  /**
+   * Goes on with another token; `move` is called in the turn of its last check: in this one where the token is known. A bad
+   * one is counted.
+   */
+  renew(address: string, token: string, move: (who: Principal) => Renewal): Renewal | Promise<Renewal> {
+    const known = this.#parts.verifier.known(token)
+    if (known === undefined) return this.#renewLater(address, token, move)
+    if (known !== null) return move(known)
+    this.#count(address, token)
+    return 'refused'
+  }
+
+  async #renewLater(address: string, token: string, move: (who: Principal) => Renewal): Promise<Renewal> {
     let outcome: Renewal = 'refused'
     const who = await this.#parts.verifier.verify(token, (who) => {
       outcome = move(who)
     })
-    if (who === null) this.#count(token)
+    if (who === null) this.#count(address, token)
     return outcome
   }
 
   /** A token that was never good counts against its bearer. */
-  #count(token: string): void {
+  #count(address: string, token: string): void {
     this.#parts.verifier
       .isGenuine(token)
       .then((genuine) => {
-        if (!genuine) this.#parts.bans.failed(this.#entrant.address, { secret: token })
+        if (!genuine) this.#parts.bans.failed(address, { secret: token })
       })
       .catch((error: unknown) => this.#parts.log.warn({ err: error }, 'refused token could not be judged'))
   }
 
-  #admit(who: Principal, path: Path, token: string, isLogin: boolean): void {
+  #admit(entrant: Entrant, who: Principal, path: Path, token: string, isLogin: boolean): void {
     // The socket may have closed, or its time may have run out, while the grant was read.
-    if (this.#entrant.isOutside && !this.#entrant.admit(who, path, token, isLogin)) this.#deny(path)
+    if (entrant.isOutside && !entrant.admit(who, path, token, isLogin)) this.#deny(entrant, path)
   }
 
-  #deny(path: Path): void {
-    if (!this.#entrant.isOutside) return
+  #deny(entrant: Entrant, path: Path): void {
+    if (!entrant.isOutside) return
     this.#parts.metrics.authenticated('refused', path)
-    this.#parts.log.info({ address: this.#entrant.address }, 'socket refused')
-    this.#refuse(AUTH_INVALID, 'notAuthenticated')
+    this.#parts.log.info({ address: entrant.address }, 'socket refused')
+    this.#refuse(entrant, AUTH_INVALID, 'notAuthenticated')
   }
 
   /** Counted once the answer has gone out. */
-  #denyToken(token: string, path: Path): void {
-    this.#deny(path)
-    this.#count(token)
+  #denyToken(entrant: Entrant, token: string, path: Path): void {
+    this.#deny(entrant, path)
+    this.#count(entrant.address, token)
   }
 
-  #refuse(message: typeof AUTH_INVALID | typeof AUTH_MALFORMED, close: CloseName): void {
-    this.#entrant.send(authInvalid(message))
-    this.#entrant.end(close)
+  #refuse(entrant: Entrant, message: typeof AUTH_INVALID | typeof AUTH_MALFORMED, close: CloseName): void {
+    entrant.reply(authInvalid(message))
+    entrant.end(close)
   }
 }

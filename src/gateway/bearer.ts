@@ -13,18 +13,18 @@ const BEARER = /^Bearer ([^\s]+)$/
 /** The same answer whatever the reason. */
 export const unauthorized: HttpResponse = json(401, { message: 'Unauthorized.' }, { 'www-authenticate': 'Bearer' })
 
-/** Who is asking; null without a good token or signature, or from where this user may not ask. */
-export type Identify = (request: HttpRequest) => Promise<Principal | null>
+/**
+ * Who is asking; null without a good token or signature, or from where this user may not ask. Where the token is known the answer
+ * is there at once.
+ */
+export type Identify = (request: HttpRequest) => Principal | null | Promise<Principal | null>
 
 export const createIdentify = (verifier: Verifier, signedPaths: SignedPaths, bans: Bans): Identify => {
-  const byToken = async (token: string): Promise<Principal | null> => {
-    const known = verifier.known(token)
-    return known === undefined ? verifier.verify(token) : known
-  }
+  const allowed = (who: Principal | null, request: HttpRequest): Principal | null =>
+    who !== null && refuseAddress(who.localOnly, request.address) === null ? who : null
 
-  return async (request) => {
-    const token = BEARER.exec(request.header('authorization') ?? '')?.[1]
-    let who = token === undefined ? null : await byToken(token)
+  const identify = async (request: HttpRequest, token: string | undefined): Promise<Principal | null> => {
+    let who = token === undefined ? null : await verifier.verify(token)
     if (who === null && request.method === 'GET' && request.query.includes(SIGNATURE_PARAMETER)) {
       const signer = await signedPaths.verify(request.path, request.query)
       if (signer === null) bans.failed(request.address, { secret: `${request.path}?${request.query}` })
@@ -33,6 +33,12 @@ export const createIdentify = (verifier: Verifier, signedPaths: SignedPaths, ban
     if (who === null && token !== undefined && !(await verifier.isGenuine(token))) {
       bans.failed(request.address, { secret: token })
     }
-    return who !== null && refuseAddress(who.localOnly, request.address) === null ? who : null
+    return allowed(who, request)
+  }
+
+  return (request) => {
+    const token = BEARER.exec(request.header('authorization') ?? '')?.[1]
+    const known = token === undefined ? null : verifier.known(token)
+    return known === null || known === undefined ? identify(request, token) : allowed(known, request)
   }
 }

@@ -38,7 +38,7 @@ const MAX_FIELDS = 32
  * A form, urlencoded or multipart (RFC 7578). Any other content type is an empty form, as in Home Assistant. Forms with more
  * than 32 fields are refused before they are parsed: thousands of tiny parts cost more than they look.
  */
-export const readForm = async (request: HttpRequest): Promise<Form> => {
+export const readForm = (request: HttpRequest): Form | Promise<Form> => {
   const type = request.header('content-type') ?? ''
   const kind = type.split(';')[0]!.trim().toLowerCase()
   if (kind === 'application/x-www-form-urlencoded') return urlencoded(request.body)

@@ -3,24 +3,24 @@ import { refuseAddress } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { Command, Needs } from '../protocol/command.ts'
 import { type CloseName, closes } from '../protocol/errors.ts'
-import { authOk, authRequired, commandError, event, failure } from '../protocol/frames.ts'
-import { idOf, parseJson } from '../protocol/json.ts'
+import { commandError, event, failure, pingId, pong } from '../protocol/frames.ts'
+import { idOf } from '../protocol/json.ts'
 import type { Peer, Socket } from '../transport/transport.ts'
-import { Authentication, type Entrant, type Path } from './authentication.ts'
+import type { Entrant, Path } from './authentication.ts'
 import { type Caller, type Entry, type May, mayUse, type Renewal } from './dispatch.ts'
 import type { Seat } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import { Outbox } from './outbox.ts'
-import { closeReason, type Origin, RECONNECT_SPREAD_MS, type Shared } from './shared.ts'
+import { allows, readCommands, readFirst } from './reading.ts'
+import { closeReason, RECONNECT_SPREAD_MS, type Shared } from './shared.ts'
 import { Standing } from './standing.ts'
 import { Subscriptions } from './subscriptions.ts'
+import { UnderWay } from './under-way.ts'
 import { Watch } from './watch.ts'
 
 /** `held`: authenticated, but what it may do is being read again. `ending`: nothing more is executed. */
 type Phase = 'auth' | 'verifying' | 'open' | 'held' | 'draining' | 'ending' | 'closed'
 
-/** A message too many may be sent again after this. */
-const RATE_RETRY_MS = 1000
 /** A revocation of one's own session waits this long at most for its own answer. */
 const LAST_WORD_MS = 2000
 const DRAIN_MS = 10_000
@@ -29,52 +29,42 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class Connection implements Peer, Seat, Caller, Entrant {
   lastId = 0
-  readonly #shared: Shared
-  readonly #socket: Socket
   /** The client's address: the peer's, or what a trusted proxy says. */
   readonly address: string
-  readonly #outbox: Outbox
-  readonly #left: (connection: Connection) => void
+  /** Opened by a page of another origin. */
+  readonly isForeign: boolean
+  readonly #shared: Shared
+  readonly #socket: Socket
+  readonly #watch: Watch
   #phase: Phase = 'auth'
   /** null before authentication. */
   #standing: Standing | null = null
-  readonly #watch: Watch
-  readonly #inbox = new Inbox()
-  readonly #subscriptions = new Subscriptions()
-  #inFlight = 0
-  /** Commands under way that may have ended this very session: their answers still go out. */
-  #lastWords = 0
   #close: { name: CloseName; reason: string } | null = null
-  readonly #authentication: Authentication
-  readonly #isForeign: () => boolean
-  /** Few sockets ever log in by themselves: the others carry no map. */
+  // Made when they are needed, as most sockets at most times need none of them.
+  /** null: everything was sent, and is sent as it comes. */
+  #outbox: Outbox | null = null
+  #inbox: Inbox | null = null
+  #subscriptions: Subscriptions | null = null
   #logins: Map<string, string> | null = null
-  /** What a command wants done once its answer has gone out. */
-  #afterAnswer: (() => void) | null = null
+  #underWay: UnderWay | null = null
 
-  /** `left` is called once, when the socket is gone. */
-  constructor(shared: Shared, socket: Socket, from: Origin, left: (connection: Connection) => void) {
+  constructor(shared: Shared, socket: Socket, address: string, isForeign: boolean) {
     this.#shared = shared
-    this.address = from.address
-    this.#isForeign = from.isForeign
-    this.#authentication = new Authentication(shared, this)
-    this.#left = left
     this.#socket = socket
-    this.#outbox = new Outbox(socket, shared.outboxes, () => this.end('slowReader'))
-    this.#watch = new Watch(shared.watchers, from.address, {
-      ping: () => socket.ping(),
-      end: (close) => this.end(close),
-    })
-    socket.send(authRequired(shared.options.haVersion))
+    this.address = address
+    this.isForeign = isForeign
+    this.#watch = new Watch(shared.watchers, address, this)
+    shared.connections.add(this)
+    socket.send(shared.greeting)
   }
 
   /** The server is going down: what is under way is finished, then the socket is closed. */
   drain(): void {
-    if (this.#inFlight === 0) {
+    if (this.#underWay?.isEmpty !== false) {
       this.end('restarting')
     } else if (this.#phase === 'open' || this.#phase === 'held') {
       this.#phase = 'draining'
-      this.#subscriptions.endPrivileged()
+      this.#subscriptions?.endPrivileged()
       this.#shared.deadlines.add(DRAIN_MS, () => this.end('restarting'))
     }
   }
@@ -92,7 +82,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       case 'auth':
         if (data.byteLength > this.#shared.options.messageBeforeAuth) this.end('tooBig')
         else if (binary) this.end('unsupportedData')
-        else this.#knock(decoder.decode(data))
+        else if (!this.#shared.authentication.bytes(this, data)) readFirst(this, decoder.decode(data), this.#shared)
         return
       case 'verifying':
       case 'held':
@@ -102,6 +92,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
         return
       case 'open':
       case 'draining':
+        if (!binary && this.#pinged(data)) return
         if (!binary) this.#commands(decoder.decode(data))
         else if (data.byteLength === 0) this.end('malformed')
         else this.#watch.admits()
@@ -119,14 +110,16 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   }
 
   drained(): void {
-    if (this.#phase !== 'closed') this.#outbox.drained()
+    if (this.#phase === 'closed' || this.#outbox === null) return
+    this.#outbox.drained()
+    if (this.#outbox.isIdle) this.#outbox = null
   }
 
   closed(code: number): void {
     this.#shared.metrics.closed(this.#close === null ? code : closes[this.#close.name].code)
     this.#leave()
     this.#phase = 'closed'
-    this.#left(this)
+    this.#shared.left(this)
   }
 
   // Seat
@@ -143,12 +136,12 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     if (this.#phase === 'closed' || this.#close !== null) return
     this.#close = { name: close, reason: '' }
     this.#leave()
-    this.#outbox.clear()
+    this.#outbox?.clear()
   }
 
   depart(): void {
     if (this.#phase === 'closed') return
-    if (this.#lastWords === 0) this.#hangUp()
+    if (this.#underWay?.hasLastWords !== true) this.#hangUp()
     else this.#shared.deadlines.add(LAST_WORD_MS, () => this.#hangUp())
   }
 
@@ -163,7 +156,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
       return
     }
     this.standing.who = who
-    this.#subscriptions.endWhere((needs) => !mayUse(who, needs))
+    this.#subscriptions?.endWhere((needs) => !mayUse(who, needs))
     this.#resume('open')
   }
 
@@ -178,10 +171,6 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     return this.#standing!
   }
 
-  get isForeign(): boolean {
-    return this.#isForeign()
-  }
-
   get logins(): Map<string, string> {
     this.#logins ??= new Map()
     return this.#logins
@@ -194,43 +183,48 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   enter(): Entry {
     this.#phase = 'verifying'
     return {
-      with: (token, isLogin) => {
-        this.#afterAnswer = () => {
-          if (this.isOutside) this.#authentication.token(token, isLogin)
-        }
-      },
-      fail: () => {
-        this.#afterAnswer = () => {
+      with: (token, isLogin) =>
+        this.#commandsUnderWay.afterAnswer(() => {
+          if (this.isOutside) this.#shared.authentication.token(this, token, isLogin)
+        }),
+      fail: () =>
+        this.#commandsUnderWay.afterAnswer(() => {
           if (this.#phase === 'verifying') this.#resume('auth')
-        }
-      },
+        }),
     }
   }
 
-  renew(token: string, isLogin: boolean): Promise<Renewal> {
-    return this.#authentication.renew(token, (who) => this.#move(who, token, isLogin))
+  renew(token: string, isLogin: boolean): Renewal | Promise<Renewal> {
+    return this.#shared.authentication.renew(this.address, token, (who) => this.#move(who, token, isLogin))
   }
 
   setFeatures(features: Readonly<Record<string, number | boolean>>): void {
-    this.#outbox.coalesce = Object.hasOwn(features, 'coalesce_messages')
+    const coalesces = Object.hasOwn(features, 'coalesce_messages')
+    if (coalesces || this.#outbox !== null) this.#queue().coalesce = coalesces
     if (features['step_up']) this.standing.freshness.isOffered = true
   }
 
   subscribe(needs: Needs | May, stop: () => void, id = this.lastId): void {
     // The socket may have ended since the command came: what was begun for it is ended at once.
-    if (this.#phase === 'ending' || this.#phase === 'closed') stop()
-    else this.#subscriptions.add(id, needs, stop)
+    if (this.#phase === 'ending' || this.#phase === 'closed') {
+      stop()
+    } else {
+      this.#subscriptions ??= new Subscriptions()
+      this.#subscriptions.add(id, needs, stop)
+    }
   }
 
   unsubscribe(id: number): boolean {
-    return this.#subscriptions.end(id)
+    return this.#subscriptions?.end(id) ?? false
   }
 
   deliver(id: number, text: string, may?: May): void {
+    const subscriptions = this.#subscriptions
+    if (subscriptions === null) return
     if (this.#phase === 'held') {
       // Whether it may be heard is known when the rights have been read.
-      if (!this.#subscriptions.hold(() => this.deliver(id, text, may))) this.end('overloaded')
-    } else if (this.#subscriptions.has(id) && (may === undefined || mayUse(this.user, may))) {
+      if (!subscriptions.hold(() => this.deliver(id, text, may))) this.end('overloaded')
+    } else if (subscriptions.has(id) && (may === undefined || mayUse(this.user, may))) {
       this.reply(event(id, text))
     }
   }
@@ -238,23 +232,25 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   reply(text: string, command?: Command): void {
     if (this.#phase === 'ending') {
       // The session is over: the one answer that still goes out is that of the command which ended it.
-      if (command?.endsSelf === true && this.#lastWords > 0) this.#socket.send(text)
+      if (command?.endsSelf === true && this.#underWay?.hasLastWords) this.#socket.send(text)
       return
     }
-    if (this.#phase !== 'closed') this.#outbox.add(text)
+    if (this.#phase === 'closed') return
+    if (this.#outbox !== null) this.#outbox.add(text)
+    else if (!this.#socket.send(text)) this.#queue().block()
   }
 
   begin(command: Command): () => void {
-    this.#inFlight++
-    if (command.endsSelf === true) this.#lastWords++
-    return () => {
-      this.#inFlight--
-      const next = this.#afterAnswer
-      this.#afterAnswer = null
-      next?.()
-      if (command.endsSelf === true && --this.#lastWords === 0 && this.#phase === 'ending') this.#hangUp()
-      if (this.#phase === 'draining' && this.#inFlight === 0) this.end('restarting')
-    }
+    const underWay = this.#commandsUnderWay
+    return underWay.begin(command, () => {
+      if (this.#phase === 'ending' && command.endsSelf === true && !underWay.hasLastWords) this.#hangUp()
+      if (this.#phase === 'draining' && underWay.isEmpty) this.end('restarting')
+    })
+  }
+
+  get #commandsUnderWay(): UnderWay {
+    this.#underWay ??= new UnderWay()
+    return this.#underWay
   }
 
   // Entrant
@@ -270,34 +266,28 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   admit(who: Principal, path: Path, token: string, isLogin: boolean): boolean {
     if (refuseAddress(who.localOnly, this.address) !== null) return false
     this.#watch.admitted()
-    this.#standing = new Standing(this.#shared.standings, () => this.end('tokenExpired'), who, token, isLogin)
+    this.#standing = new Standing(this.#shared.standings, this, who, token, isLogin)
     this.#shared.hub.add(this)
     this.#shared.metrics.authenticated('ok', path)
-    this.#outbox.add(authOk(this.#shared.options.haVersion))
+    this.reply(this.#shared.welcome)
     this.#resume('open')
     return true
   }
 
-  send(text: string): void {
-    this.#socket.send(text)
+  // Watched
+
+  ping(): void {
+    this.#socket.ping()
+  }
+
+  admits(): boolean {
+    return this.#watch.admits()
   }
 
   // Commands
 
-  /** A message before authentication: the `auth` message, or a command that anyone may send. */
-  #knock(text: string): void {
-    const parsed = parseJson(text)
-    if (parsed.kind === 'malformed') {
-      this.end('malformed')
-      return
-    }
-    const { value } = parsed
-    if (parsed.kind !== 'value') this.#authentication.malformed()
-    else if (!this.#shared.commands.isOpenCommand(value)) this.#authentication.message(value)
-    else if (this.#allows(value)) this.#shared.commands.dispatch(this, value)
-  }
-
   #wait(text: string): void {
+    this.#inbox ??= new Inbox()
     if (!this.#inbox.add(text)) this.end('overloaded')
   }
 
@@ -309,7 +299,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     this.#shared.hub.remove(this)
     this.standing.move(who, token, isLogin)
     this.#shared.hub.add(this)
-    this.#subscriptions.endWhere((needs) => !mayUse(who, needs))
+    this.#subscriptions?.endWhere((needs) => !mayUse(who, needs))
     // What is being read again is for the session that it has left, and would not find it: this session was read later.
     if (this.#phase === 'held') this.#resume('open')
     else this.standing.tellRights()
@@ -319,11 +309,12 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   /** What waited is taken in its order, as if it came now: one of it may end the connection, or let it wait again. */
   #resume(phase: 'auth' | 'open'): void {
     this.#phase = phase
-    const waiting = this.#inbox.take()
+    const waiting = this.#inbox
+    this.#inbox = null
     this.#standing?.tellRights()
-    this.#subscriptions.release()
-    for (const text of waiting) {
-      if (this.#is('auth')) this.#knock(text)
+    this.#subscriptions?.release()
+    for (const text of waiting?.texts ?? []) {
+      if (this.#is('auth')) readFirst(this, text, this.#shared)
       else if (this.#is('open')) this.#commands(text)
       else if (this.#is('held') || this.#is('verifying')) this.#wait(text)
     }
@@ -335,34 +326,27 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   }
 
   #commands(text: string): void {
-    const parsed = parseJson(text)
-    if (parsed.kind === 'malformed') {
-      this.end('malformed')
-      return
-    }
-    const { value } = parsed
-    if (parsed.kind === 'forbidden') {
-      if (!this.#allows(value)) return
-      this.reply(failure(idOf(value), commandError('invalid_format')))
-      return
-    }
-    if (Array.isArray(value) && value.length === 0) this.#watch.admits()
-    for (const message of Array.isArray(value) ? value : [value]) this.#command(message)
+    readCommands(this, text, (message) => this.#command(message))
   }
 
-  #allows(message: unknown): boolean {
-    if (this.#watch.admits()) return true
-    this.reply(failure(idOf(message), commandError('rate_limited', undefined, RATE_RETRY_MS)))
-    return false
+  /** The message that comes most often is known by its bytes. False: it has to be read. */
+  #pinged(data: Uint8Array): boolean {
+    const id = this.#phase === 'open' ? pingId(data) : 0
+    if (id <= this.lastId) return false
+    if (allows(this, id)) {
+      this.lastId = id
+      this.reply(pong(id))
+    }
+    return true
   }
 
   #command(message: unknown): void {
     if (this.#phase === 'draining') {
-      if (!this.#allows(message)) return
+      if (!allows(this, idOf(message))) return
       this.reply(failure(idOf(message), commandError('temporarily_unavailable', undefined, RECONNECT_SPREAD_MS)))
     } else if (this.#phase === 'held') {
       this.#wait(JSON.stringify(message))
-    } else if (this.#phase === 'open' && this.#allows(message)) {
+    } else if (this.#phase === 'open' && allows(this, idOf(message))) {
       this.#shared.commands.dispatch(this, message)
     }
   }
@@ -373,8 +357,8 @@ export class Connection implements Peer, Seat, Caller, Entrant {
   end(name: CloseName, afterMs?: number): void {
     if (this.#phase === 'closed' || this.#close !== null) return
     this.#close = { name, reason: closeReason(name, afterMs) }
-    if (name === 'slowReader') this.#outbox.clear()
-    else this.#outbox.flushAll()
+    if (name === 'slowReader') this.#outbox?.clear()
+    else this.#outbox?.flushAll()
     this.#leave()
     this.#hangUp()
   }
@@ -384,8 +368,13 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     this.#standing?.stop()
     if (this.#standing !== null && this.#phase !== 'ending' && this.#phase !== 'closed') this.#shared.hub.remove(this)
     if (this.#phase !== 'closed') this.#phase = 'ending'
-    this.#inbox.take()
-    this.#subscriptions.endAll()
+    this.#inbox = null
+    this.#subscriptions?.endAll()
+  }
+
+  #queue(): Outbox {
+    this.#outbox ??= new Outbox(this.#socket, this.#shared.outboxes, this)
+    return this.#outbox
   }
 
   #hangUp(): void {

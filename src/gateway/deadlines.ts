@@ -4,14 +4,34 @@ import type { Clock } from '../clock.ts'
 /** A deadline is met at most this much late. */
 const SLOT_MS = 250
 
-export interface Deadline {
-  cancel(): void
+type Slots = Map<number, Set<Deadline>>
+
+/** What is due once. */
+export class Deadline {
+  readonly call: () => void
+  readonly #slots: Slots
+  readonly #number: number
+
+  constructor(call: () => void, slots: Slots, number: number) {
+    this.call = call
+    this.#slots = slots
+    this.#number = number
+    const slot = slots.get(number)
+    if (slot === undefined) slots.set(number, new Set([this]))
+    else slot.add(this)
+  }
+
+  cancel(): void {
+    const slot = this.#slots.get(this.#number)
+    // A slot of years from now is not kept for nothing.
+    if (slot?.delete(this) && slot.size === 0) this.#slots.delete(this.#number)
+  }
 }
 
 export class Deadlines {
   readonly #clock: Clock
   /** Slot number to what is due in it. */
-  readonly #slots = new Map<number, Set<() => void>>()
+  readonly #slots: Slots = new Map()
   #armed = false
 
   constructor(clock: Clock) {
@@ -20,14 +40,10 @@ export class Deadlines {
 
   /** Calls once, `ms` milliseconds from now or up to a slot later. */
   add(ms: number, call: () => void): Deadline {
-    const slot = Math.ceil((this.#clock.monotonic() + ms) / SLOT_MS)
-    const due = this.#slots.get(slot) ?? new Set()
-    this.#slots.set(slot, due)
-    // A function may stand there once only: each deadline gets one of its own.
-    const entry = (): void => call()
-    due.add(entry)
+    const number = Math.ceil((this.#clock.monotonic() + ms) / SLOT_MS)
+    const deadline = new Deadline(call, this.#slots, number)
     this.#arm()
-    return { cancel: () => due.delete(entry) }
+    return deadline
   }
 
   #arm(): void {
@@ -43,10 +59,10 @@ export class Deadlines {
   #turn(): void {
     const now = Math.floor(this.#clock.monotonic() / SLOT_MS)
     // Few slots: the longest deadline divided by a slot's length.
-    for (const slot of [...this.#slots.keys()].filter((number) => number <= now)) {
-      const due = this.#slots.get(slot) ?? []
-      this.#slots.delete(slot)
-      for (const call of due) call()
+    for (const number of [...this.#slots.keys()].filter((number) => number <= now)) {
+      const due = this.#slots.get(number) ?? []
+      this.#slots.delete(number)
+      for (const { call } of due) call()
     }
   }
 }

@@ -64,10 +64,10 @@ export interface AnyContext {
   /** What arrives from now on waits until this command knows whether it can authenticate the socket. */
   enter(): Entry
   /**
-   * Goes on as another session; the outcome is known in the turn of the token's last check. `isLogin`: the person has just
-   * logged in.
+   * Goes on as another session; the outcome is known in the turn of the token's last check, at once for a known one.
+   * `isLogin`: the person has just logged in.
    */
-  renew(token: string, isLogin: boolean): Promise<Renewal>
+  renew(token: string, isLogin: boolean): Renewal | Promise<Renewal>
   /** The id of the command that is being answered, until the handler's first `await`. */
   readonly lastId: number
   /**

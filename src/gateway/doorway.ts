@@ -31,7 +31,7 @@ const answers: Readonly<Record<Crowded, HttpResponse>> = {
 }
 
 /** What one party holds: an IPv4 address, or an IPv6 network of 64 bits, as a subscriber is given one. */
-const partyOf = (address: string): string => networksOf(address)[0] ?? address
+const partyOf = (address: string): string => (address.includes(':') ? (networksOf(address)[0] ?? address) : address)
 
 export class Doorway {
   readonly #limits: DoorwayLimits
@@ -57,20 +57,19 @@ export class Doorway {
     return answers[why]
   }
 
-  /** To be called in the turn of the handshake. The function that is given back is called once, or more often for nothing. */
-  enter(address: string): () => void {
+  /** To be called in the turn of the handshake; `leave` follows once, with what is given back. */
+  enter(address: string): string {
     const party = partyOf(address)
     this.#waiting++
     this.#byParty.set(party, (this.#byParty.get(party) ?? 0) + 1)
-    let inside = true
-    return () => {
-      if (!inside) return
-      inside = false
-      this.#waiting--
-      const left = this.#byParty.get(party)! - 1
-      if (left === 0) this.#byParty.delete(party)
-      else this.#byParty.set(party, left)
-    }
+    return party
+  }
+
+  leave(party: string): void {
+    this.#waiting--
+    const left = this.#byParty.get(party)! - 1
+    if (left === 0) this.#byParty.delete(party)
+    else this.#byParty.set(party, left)
   }
 
   #crowded(party: string, open: number): Crowded | null {

@@ -17,6 +17,7 @@ import { createTokens, type TokenRules } from '../auth/tokens.ts'
 import { Verifier } from '../auth/verifier.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
+import { authOk, authRequired } from '../protocol/frames.ts'
 import type { ChangeFeed } from '../store/changes.ts'
 import type { Ban, GrantId } from '../store/model.ts'
 import type { FlowCaps, Store } from '../store/store.ts'
@@ -25,6 +26,7 @@ import { adminHandlers } from './admin.ts'
 import { apiRoutes } from './api.ts'
 import { type Brought, createApplication, type OwnApplication } from './application.ts'
 import { Approvals } from './approvals.ts'
+import { Authentication } from './authentication.ts'
 import { Backlog } from './backlog.ts'
 import { banHandlers } from './bans.ts'
 import { createIdentify } from './bearer.ts'
@@ -65,6 +67,7 @@ import { createTokenRequests } from './token-requests.ts'
 export interface GatewayOptions {
   /** What the public listener speaks. */
   readonly scheme: 'http' | 'https'
+  readonly haVersion: string
   readonly connection: ConnectionOptions
   readonly authTimeoutMs: number
   /** null: a socket lives as long as its grant. */
@@ -132,18 +135,21 @@ export interface Gateway {
 
 const badForwarding = message(400, 'The forwarding headers are not from a trusted proxy.')
 
+/** Of the transport's pings, each of which has to be answered. */
+const PINGS_PER_SECOND = 10
+
 const SOCKET_PATH = '/api/websocket'
 
 export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gateway => {
   const { store, feed, keys, hasher, clock, log } = parts
-  const tokens = createTokens(store, keys, clock, options, ({ token }, generation) =>
-    sessionEvents.rotated(token.id, generation),
-  )
   const policy: PolicyOptions = { categories: options.policyCategories, locate: parts.locate }
   const permissions = new PermissionCache(policy, (group, why) =>
     log.warn({ group, why }, 'a policy is not valid: what is wrong in it allows nothing'),
   )
   const verifier = new Verifier(store.tokens, feed, keys, clock, permissions)
+  const tokens = createTokens(store, keys, clock, options, verifier, ({ token }, generation) =>
+    sessionEvents.rotated(token.id, generation),
+  )
   const hub = new Hub(verifier, feed)
   const approvals = new Approvals(feed, clock)
   const fanOut = new FanOut()
@@ -213,9 +219,13 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
   )
   const requests = createTokenRequests(tokens, verifier, bans, metrics, log)
   const shared: Shared = {
-    verifier,
-    bans,
+    authentication: new Authentication({ verifier, bans, metrics, log }),
     hub,
+    connections,
+    left: (connection) => {
+      connections.delete(connection)
+      if (connections.size === 0) gone?.()
+    },
     commands: createDispatch({
       handlers: {
         ...connectionHandlers(own.bus),
@@ -253,12 +263,14 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
       heartbeat: new Heartbeat(clock),
       authTimeoutMs: options.authTimeoutMs,
       loginMs: options.flowLifetimeMs,
-      messagesPerSecond: options.messagesPerSecond,
+      messages: { clock, perSecond: options.messagesPerSecond, burst: 2 * options.messagesPerSecond },
+      pings: { clock, perSecond: PINGS_PER_SECOND, burst: PINGS_PER_SECOND },
     },
     standings: { clock, deadlines, expiry: options.expiry, rightsText: createRightsText(policy) },
     outboxes: { bytes: options.outbox.bytes, backlog, deadlines },
     metrics,
-    log,
+    greeting: authRequired(options.haVersion),
+    welcome: authOk(options.haVersion),
     options: options.connection,
   }
   const setUp: SetUp = {
@@ -304,10 +316,6 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
 
   let draining = false
   let gone: (() => void) | null = null
-  const leave = (connection: Connection): void => {
-    connections.delete(connection)
-    if (connections.size === 0) gone?.()
-  }
 
   const reaper = startReaper(tokens, store, clock, log)
 
@@ -321,6 +329,7 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
         if (remaining > 0) return early(banned(remaining))
         if (viaProxy) return http({ ...request, address })
         // Which address was asked for is a trusted proxy's to say.
+        if (request.header('x-forwarded-uri') === undefined) return http(request)
         const header = (name: string) => (name === 'x-forwarded-uri' ? undefined : request.header(name))
         return http({ ...request, header })
       },
@@ -338,12 +347,9 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
         if (draining) return early(json(503, { message: 'The server is restarting.' }, { 'retry-after': '5' }))
         const crowded = doorway.refuse(caller.address, connections.size)
         if (crowded !== null) return early(crowded)
-        const from = { address: caller.address, isForeign: () => !origins.isOwn(origin, caller) }
-        return (socket) => {
-          const connection = new Connection(shared, socket, from, leave)
-          connections.add(connection)
-          return connection
-        }
+        const { address } = caller
+        const isForeign = !origins.isOwn(origin, caller)
+        return (socket) => new Connection(shared, socket, address, isForeign)
       },
     },
 

@@ -7,28 +7,21 @@ export const ROUND_MS = 27_500
 const SLOTS = 50
 const SLOT_MS = ROUND_MS / SLOTS
 
+/** A socket on the wheel. It keeps its place by itself, so that joining and leaving cost it nothing but that. */
 export interface Beating {
+  /** Rounds without a frame; 0 is set for any frame that comes. */
+  quiet: number
+  /** Where it is on the wheel; the wheel's own. */
+  slot: number
+  place: number
   ping(): void
   /** Nothing was heard after a ping. */
   silent(): void
 }
 
-/** One socket's place on the wheel. */
-export class Pulse {
-  readonly peer: Beating
-  readonly slot: number
-  /** Rounds without a frame; 0 is set for any frame that comes. */
-  quiet = 0
-
-  constructor(peer: Beating, slot: number) {
-    this.peer = peer
-    this.slot = slot
-  }
-}
-
 export class Heartbeat {
   readonly #clock: Clock
-  readonly #slots = Array.from({ length: SLOTS }, () => new Set<Pulse>())
+  readonly #slots: Beating[][] = Array.from({ length: SLOTS }, () => [])
   #size = 0
   #armed = false
   /** The number of the slot that was looked at last, counted without end. */
@@ -39,18 +32,26 @@ export class Heartbeat {
     this.#at = this.#now()
   }
 
-  join(peer: Beating): Pulse {
+  join(peer: Beating): void {
     if (this.#size === 0) this.#at = this.#now()
     // The slot just passed: its next turn is a whole round away.
-    const pulse = new Pulse(peer, this.#at % SLOTS)
-    this.#slots[pulse.slot]!.add(pulse)
+    peer.slot = this.#at % SLOTS
+    const slot = this.#slots[peer.slot]!
+    peer.place = slot.length
+    slot.push(peer)
     this.#size++
     this.#arm()
-    return pulse
   }
 
-  leave(pulse: Pulse): void {
-    if (this.#slots[pulse.slot]!.delete(pulse)) this.#size--
+  /** Of one that has joined, and has not left. */
+  leave(peer: Beating): void {
+    const slot = this.#slots[peer.slot]!
+    const last = slot.pop()!
+    if (last !== peer) {
+      slot[peer.place] = last
+      last.place = peer.place
+    }
+    this.#size--
   }
 
   #now(): number {
@@ -73,10 +74,10 @@ export class Heartbeat {
     const first = Math.max(this.#at + 1, now - SLOTS + 1)
     this.#at = now
     for (let slot = first; slot <= now; slot++) {
-      for (const pulse of [...this.#slots[slot % SLOTS]!]) {
-        pulse.quiet++
-        if (pulse.quiet === 2) pulse.peer.ping()
-        else if (pulse.quiet > 2) pulse.peer.silent()
+      for (const peer of [...this.#slots[slot % SLOTS]!]) {
+        peer.quiet++
+        if (peer.quiet === 2) peer.ping()
+        else if (peer.quiet > 2) peer.silent()
       }
     }
   }

@@ -16,15 +16,32 @@ export interface Route {
   handle(request: HttpRequest, rest: string): HttpResponse | Promise<HttpResponse>
 }
 
-const JSON_TYPE = { 'content-type': 'application/json' }
+type Headers = HttpResponse['headers']
 
-export const json = (status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): HttpResponse => ({
+/** What `make` makes of some headers; of frozen ones it is made once. */
+const perHeaders = (make: (headers: Headers) => Headers): ((headers: Headers) => Headers) => {
+  const made = new WeakMap<Headers, Headers>()
+  return (headers) => {
+    if (!Object.isFrozen(headers)) return make(headers)
+    let known = made.get(headers)
+    if (known === undefined) {
+      known = Object.freeze(make(headers))
+      made.set(headers, known)
+    }
+    return known
+  }
+}
+
+const NO_HEADERS: Headers = Object.freeze({})
+const asJson = perHeaders((headers) => ({ 'content-type': 'application/json', ...headers }))
+
+export const json = (status: number, value: unknown, headers: Headers = NO_HEADERS): HttpResponse => ({
   status,
-  headers: { ...JSON_TYPE, ...headers },
+  headers: asJson(headers),
   body: JSON.stringify(value),
 })
 
-export const empty = (status: number, headers: Readonly<Record<string, string>> = {}): HttpResponse => ({
+export const empty = (status: number, headers: Headers = NO_HEADERS): HttpResponse => ({
   status,
   headers,
   body: '',
@@ -35,7 +52,7 @@ export const message = (status: number, text: string, code?: string): HttpRespon
   json(status, code === undefined ? { message: text } : { message: text, code })
 
 /** For answers that hold a secret or say who somebody is: no cache keeps them. */
-export const NO_STORE = { 'cache-control': 'no-store', pragma: 'no-cache' }
+export const NO_STORE = Object.freeze({ 'cache-control': 'no-store', pragma: 'no-cache' })
 
 export const redirect = (location: string): HttpResponse => empty(302, { location })
 
@@ -88,7 +105,7 @@ export interface RouterOptions {
   readonly metrics: Metrics | null
 }
 
-/** A function from request to answer that never rejects. */
+/** A function from request to answer that never throws or rejects; what needs no waiting is answered at once. */
 export const createRouter = ({ routes, headers, isAllowed, log, metrics }: RouterOptions) => {
   const exact = new Map<string, Route[]>()
   const open = new Map<string, Route[]>()
@@ -105,7 +122,11 @@ export const createRouter = ({ routes, headers, isAllowed, log, metrics }: Route
     return { matches: rest === '' ? [] : (open.get(`${path.slice(0, cut)}*`) ?? []), rest }
   }
 
-  const answer = async (request: HttpRequest, matches: readonly Route[], rest: string): Promise<HttpResponse> => {
+  const answer = (
+    request: HttpRequest,
+    matches: readonly Route[],
+    rest: string,
+  ): HttpResponse | Promise<HttpResponse> => {
     if (matches.length === 0) return message(404, 'Not found.')
     const route = matches.find(({ method }) => method === request.method)
     if (route !== undefined) return route.handle(request, rest)
@@ -124,19 +145,29 @@ export const createRouter = ({ routes, headers, isAllowed, log, metrics }: Route
     return message(500, 'Internal error.')
   }
 
-  return async (request: HttpRequest): Promise<HttpResponse> => {
+  const plain = perHeaders((given) => ({ ...headers, ...given }))
+  /** Of a route that other origins may call: caches must not mix their answers up. */
+  const varying = perHeaders((given) => ({ ...headers, ...given, vary: 'Origin' }))
+
+  return (request: HttpRequest): HttpResponse | Promise<HttpResponse> => {
     const { matches, rest } = find(request.path)
     const origin = request.header('origin')
     const open = matches.some(({ cors }) => cors)
     const mayRead = origin !== undefined && matches.length > 0 && (open || isAllowed(origin))
-    const response =
-      matches.length > 0 && request.method === 'OPTIONS'
-        ? preflight(request, mayRead)
-        : await answer(request, matches, rest).catch((error: unknown) => fault(request, error))
-    metrics?.http(response.status)
-    // On every status: a page must be able to read why it was refused.
-    const shared = mayRead ? { 'access-control-allow-origin': origin } : {}
-    const varies = open || mayRead ? { vary: 'Origin' } : {}
-    return { ...response, headers: { ...headers, ...response.headers, ...shared, ...varies } }
+    const finish = ({ status, headers: given, body }: HttpResponse): HttpResponse => {
+      metrics?.http(status)
+      if (!mayRead) return { status, headers: open ? varying(given) : plain(given), body }
+      // On every status: a page must be able to read why it was refused.
+      return { status, headers: { ...varying(given), 'access-control-allow-origin': origin }, body }
+    }
+    if (matches.length > 0 && request.method === 'OPTIONS') return finish(preflight(request, mayRead))
+    try {
+      const given = answer(request, matches, rest)
+      return given instanceof Promise
+        ? given.catch((error: unknown) => fault(request, error)).then(finish)
+        : finish(given)
+    } catch (error) {
+      return finish(fault(request, error))
+    }
   }
 }

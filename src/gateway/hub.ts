@@ -5,6 +5,7 @@ import type { Verifier } from '../auth/verifier.ts'
 import type { CloseName } from '../protocol/errors.ts'
 import type { ChangeFeed, ChangeListener } from '../store/changes.ts'
 import type { Change, GrantId, UserId } from '../store/model.ts'
+import { Seats } from './seats.ts'
 
 /** What the hub asks of an authenticated connection. */
 export interface Seat {
@@ -31,8 +32,8 @@ const CLOSES_A_TURN = 250
 
 export class Hub implements ChangeListener {
   readonly #verifier: Verifier
-  readonly #byGrant = new Map<GrantId, Set<Seat>>()
-  readonly #byUser = new Map<UserId, Set<Seat>>()
+  readonly #byGrant = new Seats<GrantId, Seat>()
+  readonly #byUser = new Seats<UserId, Seat>()
   readonly #closed = new LRUCache<GrantId, number>({ max: 10_000 })
   #departing: Seat[] = []
 
@@ -44,23 +45,21 @@ export class Hub implements ChangeListener {
 
   /** To be called in the turn in which the principal was verified. */
   add(seat: Seat): void {
-    this.#seats(this.#byGrant, seat.who.grantId).add(seat)
-    this.#seats(this.#byUser, seat.who.userId).add(seat)
+    this.#byGrant.add(seat.who.grantId, seat)
+    this.#byUser.add(seat.who.userId, seat)
   }
 
   remove(seat: Seat): void {
-    this.#drop(this.#byGrant, seat.who.grantId, seat)
-    this.#drop(this.#byUser, seat.who.userId, seat)
+    this.#byGrant.remove(seat.who.grantId, seat)
+    this.#byUser.remove(seat.who.userId, seat)
   }
 
   get size(): number {
-    let seats = 0
-    for (const set of this.#byUser.values()) seats += set.size
-    return seats
+    return this.#byUser.size
   }
 
   seatsOf(grant: GrantId): readonly Seat[] {
-    return [...(this.#byGrant.get(grant) ?? [])]
+    return this.#byGrant.of(grant)
   }
 
   /** How many sockets ended with these grants. Known for the latest ones, for the receipt of their revocation. */
@@ -70,13 +69,14 @@ export class Hub implements ChangeListener {
 
   /** How many sockets live on a grant. */
   socketsOf(grant: GrantId): number {
-    return this.#byGrant.get(grant)?.size ?? 0
+    return this.#byGrant.count(grant)
   }
 
   changed(change: Change): void {
     switch (change.kind) {
       case 'user_added':
       case 'grant_added':
+      case 'grant_changed':
       // The log names the users concerned as well.
       case 'group_changed':
         return
@@ -84,44 +84,29 @@ export class Hub implements ChangeListener {
         this.#revoke(change.subject as GrantId, closeFor(change.data['reason']))
         return
       case 'user_removed':
-        this.#end(this.#byUser.get(change.subject as UserId), 'userInactive')
+        this.#end(this.#byUser.of(change.subject as UserId), 'userInactive')
         return
       case 'user_changed':
-        this.#rejudge(this.#byUser.get(change.subject as UserId))
+        this.#rejudge(this.#byUser.of(change.subject as UserId))
         return
       default:
-        for (const seats of [...this.#byUser.values()]) this.#rejudge(seats)
+        for (const user of this.#byUser.keys()) this.#rejudge(this.#byUser.of(user))
     }
   }
 
   #revoke(grant: GrantId, close: CloseName): void {
-    const seats = this.#byGrant.get(grant)
-    if (seats === undefined) return
-    this.#closed.set(grant, seats.size)
+    const seats = this.#byGrant.of(grant)
+    if (seats.length === 0) return
+    this.#closed.set(grant, seats.length)
     this.#end(seats, close)
   }
 
-  #seats<K>(index: Map<K, Set<Seat>>, key: K): Set<Seat> {
-    let seats = index.get(key)
-    if (seats === undefined) {
-      seats = new Set()
-      index.set(key, seats)
-    }
-    return seats
-  }
-
-  #drop<K>(index: Map<K, Set<Seat>>, key: K, seat: Seat): void {
-    const seats = index.get(key)
-    if (seats?.delete(seat) && seats.size === 0) index.delete(key)
-  }
-
   /** All are dead first; then the closes go out, the first of them in this very turn. */
-  #end(seats: ReadonlySet<Seat> | undefined, close: CloseName): void {
-    if (seats === undefined) return
-    const named = [...seats]
-    for (const seat of named) seat.condemn(close)
+  #end(seats: readonly Seat[], close: CloseName): void {
+    if (seats.length === 0) return
+    for (const seat of seats) seat.condemn(close)
     const idle = this.#departing.length === 0
-    this.#departing.push(...named)
+    this.#departing = this.#departing.concat(seats)
     if (idle) this.#depart()
   }
 
@@ -131,21 +116,21 @@ export class Hub implements ChangeListener {
     if (this.#departing.length > 0) setImmediate(() => this.#depart())
   }
 
-  #rejudge(seats: ReadonlySet<Seat> | undefined): void {
+  #rejudge(seats: readonly Seat[]): void {
     const grants = new Set<GrantId>()
-    for (const seat of seats ?? []) {
+    for (const seat of seats) {
       seat.hold()
       grants.add(seat.who.grantId)
     }
     for (const grant of grants) {
       this.#verifier
         .stand(grant, (who) => {
-          const held = this.#byGrant.get(grant)
+          const held = this.#byGrant.of(grant)
           if (who === null) this.#end(held, 'userInactive')
-          else for (const seat of [...(held ?? [])]) seat.release(who)
+          else for (const seat of held) seat.release(who)
         })
         // Nobody can say what they may do now: they come back when somebody can.
-        .catch(() => this.#end(this.#byGrant.get(grant), 'overloaded'))
+        .catch(() => this.#end(this.#byGrant.of(grant), 'overloaded'))
     }
   }
 }

@@ -22,20 +22,37 @@ export interface Gauges {
   hashQueue(): number
 }
 
+const count = (counts: Map<number, number>, of: number): void => {
+  counts.set(of, (counts.get(of) ?? 0) + 1)
+}
+
 /** A registry for each gateway, so that several live in one process. */
 export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
   const registers = [registry]
+  // What every socket counts is counted as plain numbers, and told to the library when somebody reads.
+  let cached = 0
+  let refreshed = 0
+  const closes = new Map<number, number>()
+  const statuses = new Map<number, number>()
   const authentications = new Counter({
     name: 'latchkey_socket_authentications_total',
     help: 'Sockets that presented a token, by outcome and by whether the token was known.',
     labelNames: ['outcome', 'path'],
     registers,
+    collect() {
+      this.labels('ok', 'cached').inc(cached)
+      cached = 0
+    },
   })
-  const closeCodes = new Counter({
+  new Counter({
     name: 'latchkey_socket_closes_total',
     help: 'Sockets that ended, by close code.',
     labelNames: ['code'],
     registers,
+    collect() {
+      for (const [code, count] of closes) this.labels(String(code)).inc(count)
+      closes.clear()
+    },
   })
   const logins = new Counter({
     name: 'latchkey_logins_total',
@@ -48,12 +65,20 @@ export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
     help: 'Requests at the token endpoint, by grant type and outcome.',
     labelNames: ['grant_type', 'outcome'],
     registers,
+    collect() {
+      this.labels('refresh_token', 'ok').inc(refreshed)
+      refreshed = 0
+    },
   })
-  const requests = new Counter({
+  new Counter({
     name: 'latchkey_http_requests_total',
     help: 'HTTP requests, by status.',
     labelNames: ['status'],
     registers,
+    collect() {
+      for (const [status, count] of statuses) this.labels(String(status)).inc(count)
+      statuses.clear()
+    },
   })
   new Gauge({
     name: 'latchkey_sockets',
@@ -93,15 +118,18 @@ export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
       this.set(gauges.hashQueue())
     },
   })
-  // Bound once: a labelled counter looks its labels up at every call.
-  const cached = authentications.labels('ok', 'cached')
   return {
-    authenticated: (outcome, path) =>
-      outcome === 'ok' && path === 'cached' ? cached.inc() : authentications.labels(outcome, path).inc(),
-    closed: (code) => closeCodes.labels(String(code)).inc(),
+    authenticated: (outcome, path) => {
+      if (outcome === 'ok' && path === 'cached') cached++
+      else authentications.labels(outcome, path).inc()
+    },
+    closed: (code) => count(closes, code),
     login: (outcome) => logins.labels(outcome).inc(),
-    token: (grant, outcome) => tokens.labels(grant, outcome).inc(),
-    http: (status) => requests.labels(String(status)).inc(),
+    token: (grant, outcome) => {
+      if (grant === 'refresh_token' && outcome === 'ok') refreshed++
+      else tokens.labels(grant, outcome).inc()
+    },
+    http: (status) => count(statuses, status),
     crowded: (why) => crowded.labels(why).inc(),
     read: async () => ({ text: await registry.metrics(), type: registry.contentType }),
   }

@@ -1,4 +1,5 @@
 /** Whose page is asking: which hosts are this server's own, and which origins a browser may come from. */
+import { LRUCache } from 'lru-cache'
 import { isAddress, isLoopback } from '../auth/address.ts'
 import type { Caller } from './proxies.ts'
 
@@ -19,6 +20,9 @@ export interface Origins {
   isAllowed(origin: string): boolean
 }
 
+/** Answers that are kept. */
+const JUDGED = 1000
+
 const bare = (hostname: string): string => hostname.replace(/^\[(.*)\]$/, '$1')
 
 /** True for `localhost` and loopback addresses, with or without a port. */
@@ -38,17 +42,34 @@ export const createOrigins = (options: OriginOptions): Origins => {
   const isOwnHost = ({ host, hostname }: URL): boolean =>
     hosts.has(host) || hostname === 'localhost' || isAddress(bare(hostname))
 
+  const judge = (origin: string, scheme: string, host: string): boolean => {
+    if (!URL.canParse(origin) || !URL.canParse(`${scheme}://${host}`)) return false
+    const page = new URL(origin)
+    const self = new URL(`${scheme}://${host}`)
+    // Browsers write an origin in one way only.
+    if (page.origin !== origin || !isOwnHost(self)) return false
+    if (page.origin === self.origin) return true
+    const sameDoor = page.protocol === self.protocol && page.port === self.port
+    return onLoopback && sameDoor && isLoopbackHost(page.host) && isLoopbackHost(self.host)
+  }
+
+  /** Every socket asks, and the questions are few. */
+  const judged = new LRUCache<string, boolean>({
+    max: JUDGED,
+    maxEntrySize: 512,
+    maxSize: JUDGED * 512,
+    sizeCalculation: (_, key) => key.length,
+  })
+
   return {
     isOwn: (origin, { scheme, host }) => {
       if (origin === undefined || allowed.has(origin)) return true
-      if (!URL.canParse(origin) || !URL.canParse(`${scheme}://${host}`)) return false
-      const page = new URL(origin)
-      const self = new URL(`${scheme}://${host}`)
-      // Browsers write an origin in one way only.
-      if (page.origin !== origin || !isOwnHost(self)) return false
-      if (page.origin === self.origin) return true
-      const sameDoor = page.protocol === self.protocol && page.port === self.port
-      return onLoopback && sameDoor && isLoopbackHost(page.host) && isLoopbackHost(self.host)
+      const question = `${scheme} ${host} ${origin}`
+      const known = judged.get(question)
+      if (known !== undefined) return known
+      const isOwn = judge(origin, scheme, host)
+      judged.set(question, isOwn)
+      return isOwn
     },
     isAllowed: (origin) => allowed.has(origin),
   }

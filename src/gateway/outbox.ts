@@ -1,4 +1,7 @@
-/** What a socket is to be sent, gathered for one turn and then given to the transport; one frame where the client asked for it. */
+/**
+ * What a socket is to be sent where it cannot go out as it comes: its peer reads slowly, or the client asked for what belongs to
+ * one turn in one frame.
+ */
 import type { Socket } from '../transport/transport.ts'
 import type { Backlog } from './backlog.ts'
 import type { Deadline, Deadlines } from './deadlines.ts'
@@ -9,6 +12,11 @@ export interface OutboxLimits {
   readonly bytes: number
   readonly backlog: Backlog
   readonly deadlines: Deadlines
+}
+
+/** Whose outbox it is. */
+interface Owner {
+  end(close: 'slowReader'): void
 }
 
 /** So many messages waiting are too many at once, and more than so many after a while (Home Assistant's bounds). */
@@ -23,18 +31,29 @@ export class Outbox {
   coalesce = false
   readonly #socket: Socket
   readonly #limits: OutboxLimits
-  readonly #overflow: () => void
+  readonly #owner: Owner
   #waiting: string[] = []
   #bytes = 0
   #scheduled = false
   #blocked = false
   #check: Deadline | null = null
 
-  /** `overflow` is called when the peer does not take what it is sent. */
-  constructor(socket: Socket, limits: OutboxLimits, overflow: () => void) {
+  constructor(socket: Socket, limits: OutboxLimits, owner: Owner) {
     this.#socket = socket
     this.#limits = limits
-    this.#overflow = overflow
+    this.#owner = owner
+  }
+
+  /** True where it does nothing that the transport would not do by itself. */
+  get isIdle(): boolean {
+    return !this.coalesce && !this.#blocked && !this.#scheduled && this.#waiting.length === 0
+  }
+
+  /** The transport has more than the peer takes: what comes waits until it is `drained`. */
+  block(): void {
+    this.#blocked = true
+    if (this.#held() > this.#limits.bytes) this.overflow()
+    else this.#limits.backlog.set(this, this.#held())
   }
 
   add(text: string): void {
@@ -57,7 +76,7 @@ export class Outbox {
   /** The peer is too slow, or all of them together are. */
   overflow(): void {
     this.clear()
-    this.#overflow()
+    this.#owner.end('slowReader')
   }
 
   /** Forgets what was not sent. */

@@ -21,7 +21,7 @@ export const createResolve = (trusted: readonly string[], spoken: 'http' | 'http
   const isTrusted = inRanges(trusted)
 
   return (peer, header) => {
-    const viaProxy = isAddress(peer) && isTrusted(peer)
+    const viaProxy = trusted.length > 0 && isAddress(peer) && isTrusted(peer)
     const forwarded = header('x-forwarded-for')
     if (forwarded === undefined) return { address: peer, viaProxy, scheme: spoken, host: header('host') ?? '' }
     if (!viaProxy) return null

@@ -10,7 +10,7 @@ import type { SessionCommands } from '../protocol/session.ts'
 import type { FlowId, UserId } from '../store/model.ts'
 import type { Users } from '../store/store.ts'
 import type { Approvals } from './approvals.ts'
-import { type AnyContext, type AnyHandlers, Refusal } from './dispatch.ts'
+import { type AnyContext, type AnyHandlers, Refusal, type Renewal } from './dispatch.ts'
 import { describeProviders } from './login.ts'
 import { isAskedAgain, type LoginAttempts, loginRefusals, type Refused, refusalText } from './login-attempts.ts'
 import type { TokenRequests } from './token-requests.ts'
@@ -161,11 +161,14 @@ export const sessionHandlers = (parts: SessionParts): AnyHandlers<SessionCommand
       return null
     },
 
-    'auth/renew': async (context, { access_token }) => {
-      const renewed = await context.renew(access_token, false)
-      if (renewed !== 'renewed') return new Refusal(renewed === 'refused' ? 'invalid_access_token' : renewed)
-      const end = readClaims(access_token)!.exp
-      return { expires_in: Math.max(0, Math.floor(end - clock.now() / 1000)) }
+    'auth/renew': (context, { access_token }) => {
+      const answer = (renewed: Renewal) => {
+        if (renewed !== 'renewed') return new Refusal(renewed === 'refused' ? 'invalid_access_token' : renewed)
+        const end = readClaims(access_token)!.exp
+        return { expires_in: Math.max(0, Math.floor(end - clock.now() / 1000)) }
+      }
+      const renewed = context.renew(access_token, false)
+      return renewed instanceof Promise ? renewed.then(answer) : answer(renewed)
     },
   }
 }

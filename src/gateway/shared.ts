@@ -1,8 +1,7 @@
-/** What connections are made of: what all of a gateway share, and where each comes from. */
-import type { Bans } from '../auth/bans.ts'
-import type { Verifier } from '../auth/verifier.ts'
-import type { Log } from '../log.ts'
+/** What all connections of a gateway share. */
 import type { CloseName } from '../protocol/errors.ts'
+import type { Authentication } from './authentication.ts'
+import type { Connection } from './connection.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { Hub } from './hub.ts'
@@ -12,7 +11,6 @@ import type { StandingParts } from './standing.ts'
 import type { Watchers } from './watch.ts'
 
 export interface ConnectionOptions {
-  readonly haVersion: string
   /** Close with 1000 instead of the 4xxx codes. */
   readonly plainClose: boolean
   /** Bytes of a message before authentication. */
@@ -21,25 +19,22 @@ export interface ConnectionOptions {
 
 /** What all connections of a gateway share. */
 export interface Shared {
-  readonly verifier: Verifier
-  readonly bans: Bans
+  readonly authentication: Authentication
   readonly hub: Hub
+  /** All that are open. */
+  readonly connections: Set<Connection>
+  /** Called once for each, when its socket is gone. */
+  left(connection: Connection): void
   readonly commands: Dispatch
   readonly deadlines: Deadlines
   readonly watchers: Watchers
   readonly outboxes: OutboxLimits
   readonly standings: StandingParts
   readonly metrics: Metrics
-  readonly log: Log
+  /** The first message of every socket, and the answer to a good token. */
+  readonly greeting: string
+  readonly welcome: string
   readonly options: ConnectionOptions
-}
-
-/** Where a socket comes from. */
-export interface Origin {
-  /** The client's address: the peer's, or what a trusted proxy says. */
-  readonly address: string
-  /** Whether a page of another origin opened it; asked only where a login begins, as it costs something. */
-  readonly isForeign: () => boolean
 }
 
 /** Clients that are sent away come back spread over this time. */

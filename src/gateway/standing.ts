@@ -29,15 +29,21 @@ export class Standing {
   #rights: RightsHearers | null = null
 
   /**
-   * `expired` is called when the token has ended, where sockets live no longer than theirs. `isLogin`: the person has just
-   * logged in.
+   * `owner` is ended when the token has ended, where sockets live no longer than theirs. `isLogin`: the person has
+   * just logged in.
    */
-  constructor(parts: StandingParts, expired: () => void, who: Principal, token: string, isLogin: boolean) {
+  constructor(
+    parts: StandingParts,
+    owner: { end(close: 'tokenExpired'): void },
+    who: Principal,
+    token: string,
+    isLogin: boolean,
+  ) {
     const { clock, deadlines, expiry } = parts
     this.#parts = parts
     this.since = clock.now()
     this.who = who
-    this.#expiry = expiry === null ? null : new Expiry(deadlines, clock, expiry, expired)
+    this.#expiry = expiry === null ? null : new Expiry(deadlines, clock, expiry, () => owner.end('tokenExpired'))
     this.move(who, token, isLogin)
   }
 

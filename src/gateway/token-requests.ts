@@ -32,16 +32,19 @@ export interface OAuthRefusal {
 /** Another attempt was first; by then its answer has arrived, or will not. */
 const RACED_MS = 60_000
 
+export type Issued = TokenAnswer | OAuthRefusal
+
 export interface TokenRequests {
-  issue(fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal>
+  /** At once where nothing has to be read. */
+  issue(fields: TokenFields, address: string): Issued | Promise<Issued>
   /** The same for one user alone: where code or refresh token are another's, there is no token, and no session changes. */
-  issueTo(user: UserId, fields: TokenFields, address: string): Promise<TokenAnswer | OAuthRefusal | 'identity_mismatch'>
+  issueTo(user: UserId, fields: TokenFields, address: string): Judged | Promise<Judged>
   /** Ends the session of a refresh token or of a good access token; nothing where it is neither. */
   revoke(token: string): Promise<void>
 }
 
 type GrantType = 'authorization_code' | 'refresh_token'
-type Issued = TokenAnswer | OAuthRefusal | 'identity_mismatch'
+type Judged = TokenAnswer | OAuthRefusal | 'identity_mismatch'
 
 const reasonOf = (refusal: TokenRefusal): OAuthRefusal | 'identity_mismatch' => {
   switch (refusal.error) {
@@ -74,7 +77,7 @@ export const createTokenRequests = (
     address: string,
     clientId: string | null,
     outcome: TokenAnswer | TokenRefusal,
-  ): Issued => {
+  ): Judged => {
     const about = { grant_type: type, client_id: clientId, address }
     if ('access_token' in outcome) {
       metrics.token(type, 'ok')
@@ -86,7 +89,7 @@ export const createTokenRequests = (
     return reasonOf(outcome)
   }
 
-  const exchange = async (fields: TokenFields, address: string, user: UserId | null): Promise<Issued> => {
+  const exchange = async (fields: TokenFields, address: string, user: UserId | null): Promise<Judged> => {
     const { client_id: clientId = '', code = '' } = fields
     if (!isClientId(clientId)) return invalidClient
     if (code === '') return { error: 'invalid_request', description: 'Invalid code' }
@@ -103,18 +106,21 @@ export const createTokenRequests = (
     return record('authorization_code', address, clientId, outcome)
   }
 
-  const refresh = async (fields: TokenFields, address: string, user: UserId | null): Promise<Issued> => {
+  const refresh = (fields: TokenFields, address: string, user: UserId | null): Judged | Promise<Judged> => {
     const { client_id: clientId = null, refresh_token: secret } = fields
     if (clientId !== null && !isClientId(clientId)) return invalidClient
     if (secret === undefined) return { error: 'invalid_request' }
-    const outcome = await tokens.refresh({ secret, attempt: fields.attempt ?? null, clientId, address, user })
-    if ('error' in outcome && outcome.error === 'invalid_grant' && !tokens.isGenuine(secret)) {
-      bans.failed(address, { secret })
+    const judged = (outcome: TokenAnswer | TokenRefusal): Judged => {
+      if ('error' in outcome && outcome.error === 'invalid_grant' && !tokens.isGenuine(secret)) {
+        bans.failed(address, { secret })
+      }
+      return record('refresh_token', address, clientId, outcome)
     }
-    return record('refresh_token', address, clientId, outcome)
+    const outcome = tokens.refresh({ secret, attempt: fields.attempt ?? null, clientId, address, user })
+    return outcome instanceof Promise ? outcome.then(judged) : judged(outcome)
   }
 
-  const issue = async (fields: TokenFields, address: string, user: UserId | null): Promise<Issued> => {
+  const issue = (fields: TokenFields, address: string, user: UserId | null): Judged | Promise<Judged> => {
     switch (fields.grant_type) {
       case 'authorization_code':
         return exchange(fields, address, user)
@@ -127,7 +133,7 @@ export const createTokenRequests = (
 
   return {
     // Nobody is asked for, so nobody is another.
-    issue: async (fields, address) => (await issue(fields, address, null)) as Exclude<Issued, 'identity_mismatch'>,
+    issue: (fields, address) => issue(fields, address, null) as Issued | Promise<Issued>,
 
     issueTo: (user, fields, address) => issue(fields, address, user),
 

@@ -3,7 +3,7 @@ import { type OAuthErrorCode, oauthErrors } from '../protocol/errors.ts'
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts'
 import { type Form, readForm } from './body.ts'
 import { empty, json, NO_STORE, type Route } from './http.ts'
-import type { TokenRequests } from './token-requests.ts'
+import type { Issued, TokenRequests } from './token-requests.ts'
 
 const refuse = (error: OAuthErrorCode, description?: string, retryAfterMs?: number): HttpResponse =>
   json(
@@ -13,13 +13,15 @@ const refuse = (error: OAuthErrorCode, description?: string, retryAfterMs?: numb
   )
 
 type Fields = Exclude<Form, string>
+type Handle = (form: Fields) => HttpResponse | Promise<HttpResponse>
 
 export const tokenRoutes = (requests: TokenRequests): readonly Route[] => {
-  const issue = async (request: HttpRequest, form: Fields): Promise<HttpResponse> => {
-    const outcome = await requests.issue(Object.fromEntries(form), request.address)
-    return 'error' in outcome
-      ? refuse(outcome.error, outcome.description, outcome.retryAfterMs)
-      : json(200, outcome, NO_STORE)
+  const answer = (outcome: Issued): HttpResponse =>
+    'error' in outcome ? refuse(outcome.error, outcome.description, outcome.retryAfterMs) : json(200, outcome, NO_STORE)
+
+  const issue = (request: HttpRequest, form: Fields): HttpResponse | Promise<HttpResponse> => {
+    const outcome = requests.issue(Object.fromEntries(form), request.address)
+    return outcome instanceof Promise ? outcome.then(answer) : answer(outcome)
   }
 
   const revoke = async (form: Fields): Promise<HttpResponse> => {
@@ -28,11 +30,12 @@ export const tokenRoutes = (requests: TokenRequests): readonly Route[] => {
     return empty(200)
   }
 
-  const withForm = async (
-    request: HttpRequest,
-    handle: (form: Fields) => Promise<HttpResponse>,
-  ): Promise<HttpResponse> => {
-    const form = await readForm(request)
+  const withForm = (request: HttpRequest, handle: Handle) => {
+    const form = readForm(request)
+    return form instanceof Promise ? form.then((read) => withFields(read, handle)) : withFields(form, handle)
+  }
+
+  const withFields = (form: Form, handle: Handle) => {
     if (form === 'repeated') return refuse('invalid_request', 'A parameter is repeated')
     if (form === 'unreadable') return refuse('invalid_request', 'The form cannot be read')
     return handle(form)

@@ -1,10 +1,10 @@
 /** What is watched on one socket: that it authenticates in time, that it does not send too much, and that it is there. */
 import type { Clock } from '../clock.ts'
 import type { CloseName } from '../protocol/errors.ts'
-import { Allowance } from './allowance.ts'
+import { Allowance, type Rate } from './allowance.ts'
 import type { Deadline, Deadlines } from './deadlines.ts'
 import type { Doorway } from './doorway.ts'
-import type { Heartbeat, Pulse } from './heartbeat.ts'
+import type { Beating, Heartbeat } from './heartbeat.ts'
 
 /** What all watches share. */
 export interface Watchers {
@@ -15,7 +15,8 @@ export interface Watchers {
   readonly authTimeoutMs: number
   /** A login that was begun on the socket may take so long. */
   readonly loginMs: number
-  readonly messagesPerSecond: number
+  readonly messages: Rate
+  readonly pings: Rate
 }
 
 /** What a watch does to its socket. */
@@ -24,27 +25,35 @@ export interface Watched {
   end(close: CloseName): void
 }
 
-const PINGS_PER_SECOND = 10
+/** A socket that is not authenticated: where it is counted, and its deadline. */
+interface Entrance {
+  readonly party: string
+  readonly openedAt: number
+  deadline: Deadline
+}
 
-export class Watch {
+export class Watch implements Beating {
+  quiet = 0
+  slot = 0
+  place = 0
   readonly #watchers: Watchers
   readonly #watched: Watched
   readonly #messages: Allowance
-  readonly #openedAt: number
-  #deadline: Deadline
-  #isIn = false
-  readonly #leave: () => void
   #pings: Allowance | null = null
-  #pulse: Pulse | null = null
+  /** Null once it is in, or has ended. */
+  #entrance: Entrance | null
+  #beats = false
 
   /** To be made in the turn of the handshake, for the client's address. */
   constructor(watchers: Watchers, address: string, watched: Watched) {
     this.#watchers = watchers
     this.#watched = watched
-    this.#messages = new Allowance(watchers.clock, watchers.messagesPerSecond)
-    this.#openedAt = watchers.clock.monotonic()
-    this.#deadline = watchers.deadlines.add(watchers.authTimeoutMs, () => watched.end('authTimeout'))
-    this.#leave = watchers.doorway.enter(address)
+    this.#messages = new Allowance(watchers.messages)
+    this.#entrance = {
+      party: watchers.doorway.enter(address),
+      openedAt: watchers.clock.monotonic(),
+      deadline: this.#authenticateIn(watchers.authTimeoutMs),
+    }
   }
 
   /**
@@ -52,35 +61,37 @@ export class Watch {
    * the login gave; however many logins follow each other, no more than one may take.
    */
   expect(login: boolean): void {
-    if (this.#isIn) return
-    const { clock, deadlines, authTimeoutMs, loginMs } = this.#watchers
-    const left = this.#openedAt + loginMs - clock.monotonic()
-    this.#deadline.cancel()
-    this.#deadline = deadlines.add(login ? left : Math.min(authTimeoutMs, left + authTimeoutMs), () =>
-      this.#watched.end('authTimeout'),
-    )
+    if (this.#entrance === null) return
+    const { clock, authTimeoutMs, loginMs } = this.#watchers
+    const left = this.#entrance.openedAt + loginMs - clock.monotonic()
+    this.#entrance.deadline.cancel()
+    this.#entrance.deadline = this.#authenticateIn(login ? left : Math.min(authTimeoutMs, left + authTimeoutMs))
   }
 
   /** It has authenticated. */
   admitted(): void {
-    this.#isIn = true
-    this.#deadline.cancel()
-    this.#leave()
-    this.#pulse = this.#watchers.heartbeat.join({
-      ping: () => this.#watched.ping(),
-      silent: () => this.#watched.end('slowReader'),
-    })
+    this.#enter()
+    this.#beats = true
+    this.#watchers.heartbeat.join(this)
+  }
+
+  ping(): void {
+    this.#watched.ping()
+  }
+
+  silent(): void {
+    this.#watched.end('slowReader')
   }
 
   /** Any frame came. */
   heard(): void {
-    if (this.#pulse !== null) this.#pulse.quiet = 0
+    this.quiet = 0
   }
 
   /** A ping came: whoever sends many wants the answers to pile up. */
   pinged(): void {
     this.heard()
-    this.#pings ??= new Allowance(this.#watchers.clock, PINGS_PER_SECOND, PINGS_PER_SECOND)
+    this.#pings ??= new Allowance(this.#watchers.pings)
     if (this.#pings.take() !== 'granted') this.#watched.end('tooMany')
   }
 
@@ -93,8 +104,19 @@ export class Watch {
 
   /** The socket ends or has ended. */
   stop(): void {
-    this.#deadline.cancel()
-    this.#leave()
-    if (this.#pulse !== null) this.#watchers.heartbeat.leave(this.#pulse)
+    this.#enter()
+    if (this.#beats) this.#watchers.heartbeat.leave(this)
+    this.#beats = false
+  }
+
+  #authenticateIn(ms: number): Deadline {
+    return this.#watchers.deadlines.add(ms, () => this.#watched.end('authTimeout'))
+  }
+
+  #enter(): void {
+    if (this.#entrance === null) return
+    this.#entrance.deadline.cancel()
+    this.#watchers.doorway.leave(this.#entrance.party)
+    this.#entrance = null
   }
 }

@@ -28,6 +28,32 @@ export const authOk = (haVersion: string): string => JSON.stringify({ type: 'aut
 export const authInvalid = (message: typeof AUTH_INVALID | typeof AUTH_MALFORMED): string =>
   JSON.stringify({ type: 'auth_invalid', message })
 
+const bytesOf = (text: string): readonly number[] => [...text].map((sign) => sign.charCodeAt(0))
+const PING_HEAD = bytesOf('{"id":')
+const PING_TAIL = bytesOf(',"type":"ping"}')
+/** As many digits are safe: a longer id is read as JSON. */
+const ID_DIGITS = 15
+
+const hasAt = (data: Uint8Array, at: number, bytes: readonly number[]): boolean => {
+  for (let i = 0; i < bytes.length; i++) if (data[at + i] !== bytes[i]) return false
+  return true
+}
+
+/** The id of a `ping` that is written as `JSON.stringify` writes it; 0 for everything else, which has to be read. */
+export const pingId = (data: Uint8Array): number => {
+  const digits = data.length - PING_HEAD.length - PING_TAIL.length
+  if (digits < 1 || digits > ID_DIGITS || !hasAt(data, 0, PING_HEAD)) return 0
+  if (!hasAt(data, PING_HEAD.length + digits, PING_TAIL)) return 0
+  let id = 0
+  for (let i = 0; i < digits; i++) {
+    const digit = data[PING_HEAD.length + i]! - 48
+    // No number in JSON begins with 0 and goes on.
+    if (digit < 0 || digit > 9 || (i === 0 && digit === 0)) return 0
+    id = id * 10 + digit
+  }
+  return id
+}
+
 export const pong = (id: number): string => `{"id":${id},"type":"pong"}`
 
 /** Throws where `value` is nothing that JSON can hold. */

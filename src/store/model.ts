@@ -177,6 +177,8 @@ export type ChangeKind =
   | 'user_removed'
   | 'grant_added'
   | 'grant_revoked'
+  /** Its end was set or taken away; nobody's rights are others by that. */
+  | 'grant_changed'
   | 'group_changed'
 
 export interface NewChange {

@@ -156,7 +156,7 @@ export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens 
     },
 
     setExpiry: async (id, user, expireAt) => {
-      const { value } = await write(async (db) => {
+      const { value } = await write(async (db, log) => {
         const token = await db
           .selectFrom('auth_grant')
           .select('expire_at')
@@ -167,6 +167,7 @@ export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens 
         // An end that is set stays where it is.
         if (expireAt === null || token.expire_at === null) {
           await db.updateTable('auth_grant').set({ expire_at: expireAt }).where('id', '=', id).execute()
+          log({ kind: 'grant_changed', subject: id, data: { user } })
         }
         return true
       })

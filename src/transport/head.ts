@@ -8,29 +8,41 @@ export const MAX_HEAD_BYTES = 16 * 1024
 /** Headers that decide something and mean nothing sure when they come twice. */
 const SINGLE = new Set(['host', 'content-length', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'])
 
-export type Head = ReadonlyMap<string, string>
+/** Headers by lower-case name. They are few, and few of them are asked for: lists cost less than a map. */
+export class Head {
+  readonly #names: string[] = []
+  readonly #values: string[] = []
+  #bytes = 0
 
-/** `each` calls with every header in its order, by lower-case name. */
-export const readHead = (each: (visit: (name: string, value: string) => void) => void): Head | HttpResponse => {
-  const headers = new Map<string, string>()
-  let count = 0
-  let bytes = 0
-  let refused: HttpResponse | null = null
-  each((name, value) => {
-    count++
-    bytes += name.length + value.length
-    const before = headers.get(name)
-    if (before !== undefined && SINGLE.has(name)) refused = ambiguousHead(name)
-    headers.set(name, before === undefined ? value : `${before}, ${value}`)
-  })
-  // One library takes a head of any size that comes in one read.
-  if (count > MAX_HEADERS || bytes > MAX_HEAD_BYTES) return tooManyHeaders
-  // One library takes any transfer encoding as chunked, and prefers it to a length.
-  const encoding = headers.get('transfer-encoding')
-  if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || headers.has('content-length'))) {
-    return ambiguousBody
+  /** To be given every header in its order. */
+  add(name: string, value: string): void {
+    this.#names.push(name)
+    this.#values.push(value)
+    this.#bytes += name.length + value.length
   }
-  return refused ?? headers
-}
 
-export const isRefusal = (head: Head | HttpResponse): head is HttpResponse => 'status' in head
+  /** Repeated ones are joined by `, `. */
+  get(name: string): string | undefined {
+    let found: string | undefined
+    for (let i = 0; i < this.#names.length; i++) {
+      if (this.#names[i] === name) found = found === undefined ? this.#values[i]! : `${found}, ${this.#values[i]}`
+    }
+    return found
+  }
+
+  /** The answer to a head that decides nothing; null for a good one. */
+  refusal(): HttpResponse | null {
+    // One library takes a head of any size that comes in one read.
+    if (this.#names.length > MAX_HEADERS || this.#bytes > MAX_HEAD_BYTES) return tooManyHeaders
+    // One library takes any transfer encoding as chunked, and prefers it to a length.
+    const encoding = this.get('transfer-encoding')
+    if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || this.get('content-length') !== undefined)) {
+      return ambiguousBody
+    }
+    for (let i = 0; i < this.#names.length; i++) {
+      const name = this.#names[i]!
+      if (SINGLE.has(name) && this.#names.indexOf(name) !== i) return ambiguousHead(name)
+    }
+    return null
+  }
+}

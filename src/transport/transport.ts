@@ -16,6 +16,7 @@ export interface HttpRequest {
 
 export interface HttpResponse {
   readonly status: number
+  /** Frozen ones belong to many answers: what is made of them is kept. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Uint8Array
 }

@@ -1,12 +1,12 @@
 /** The fast transport: uWebSockets.js. Protocol faults end the TCP connection without a close frame here. */
 
 import type * as uws from 'uWebSockets.js'
-import { STATUS_CODES } from 'node:http'
 import { type AddressInfo, createServer, SocketAddress } from 'node:net'
 import { internalError, tooLarge } from './answers.ts'
-import { type Head, isRefusal, readHead } from './head.ts'
+import { Head } from './head.ts'
 import { readTls, type TlsFiles } from './tls.ts'
-import type { App, HttpRequest, HttpResponse, Limits, Listening, Peer, Socket, Transport } from './transport.ts'
+import type { App, HttpRequest, Limits, Listening, Peer, Socket, Transport } from './transport.ts'
+import { Exchange } from './uws-exchange.ts'
 import type { Uws, UwsApp } from './uws-load.ts'
 
 /** uWebSockets.js drops what does not fit: the gateway's own bound on a socket's queue must be met first. */
@@ -14,17 +14,16 @@ const MAX_BACKPRESSURE = 64 * 1024 * 1024
 /** `drained` is told when no more than this is buffered. */
 const LOW_WATER = 64 * 1024
 
-/** What hangs on a WebSocket: its peer, and how it was let in. */
+/** The library copies what hangs on a WebSocket key by key: hence one key. */
 interface Seat {
-  readonly address: string
-  readonly accept: (socket: Socket) => Peer
-  socket: UwsSocket | null
-  peer: Peer | null
+  readonly ours: UwsSocket
 }
+
+const NO_BODY = new Uint8Array()
 
 const addressOf = (bytes: ArrayBuffer): string => {
   const octets = new Uint8Array(bytes)
-  if (octets.length === 4) return octets.join('.')
+  if (octets.length === 4) return `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}`
   // IPv4 in IPv6 (RFC 4291 section 2.5.5.2).
   const mapped = octets.subarray(0, 10).every((octet) => octet === 0) && octets[10] === 0xff && octets[11] === 0xff
   if (mapped) return octets.subarray(12).join('.')
@@ -32,82 +31,74 @@ const addressOf = (bytes: ArrayBuffer): string => {
   return new SocketAddress({ family: 'ipv6', address: groups.join(':') }).address
 }
 
+const headOf = (request: uws.HttpRequest): Head => {
+  const head = new Head()
+  request.forEach((name, value) => {
+    head.add(name, value)
+  })
+  return head
+}
+
 class UwsSocket implements Socket {
   readonly address: string
-  readonly #socket: uws.WebSocket<Seat>
-  #open = true
+  /** Before `open` and after `gone` there is none: the library throws on any use of one that has closed. */
+  #native: uws.WebSocket<Seat> | null = null
+  #accept: ((socket: Socket) => Peer) | null
+  #peer: Peer | null = null
 
-  constructor(socket: uws.WebSocket<Seat>, address: string) {
-    this.#socket = socket
+  constructor(address: string, accept: (socket: Socket) => Peer) {
     this.address = address
+    this.#accept = accept
+  }
+
+  open(native: uws.WebSocket<Seat>): void {
+    const accept = this.#accept!
+    this.#native = native
+    this.#accept = null
+    this.#peer = accept(this)
+  }
+
+  get peer(): Peer | null {
+    return this.#peer
   }
 
   get buffered(): number {
-    return this.#open ? this.#socket.getBufferedAmount() : 0
+    return this.#native?.getBufferedAmount() ?? 0
   }
 
   send(text: string): boolean {
-    if (!this.#open) return false
-    const sent = this.#socket.send(text, false, false)
+    if (this.#native === null) return false
+    const sent = this.#native.send(text, false, false)
     // 2 means dropped: a hole in the conversation would be worse than its end.
     if (sent === 2) this.terminate()
     return sent === 1
   }
 
   ping(): void {
-    if (this.#open) this.#socket.ping()
+    this.#native?.ping()
   }
 
   close(code: number, reason: string): void {
-    if (this.#open) this.#socket.end(code, reason)
+    this.#native?.end(code, reason)
   }
 
   terminate(): void {
-    if (this.#open) this.#socket.close()
+    this.#native?.close()
   }
 
-  /** The library throws on any use after this. */
-  gone(): void {
-    this.#open = false
+  gone(code: number): void {
+    const peer = this.#peer
+    this.#native = null
+    this.#peer = null
+    peer?.closed(code)
   }
-}
-
-/**
- * Answers, and calls `done` when all was given to the system. Until then the library ends a connection that asks again:
- * a peer that asks on and reads nothing would otherwise fill the memory with answers.
- */
-const write = (
-  response: uws.HttpResponse,
-  { status, headers, body }: HttpResponse,
-  withBody: boolean,
-  close: boolean,
-  done: () => void,
-): void => {
-  response.cork(() => {
-    response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`)
-    for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value)
-    const length = Buffer.byteLength(body)
-    if (withBody && !close && length > 0) {
-      if (!response.tryEnd(body, length)[0]) {
-        const bytes = Buffer.from(body)
-        response.onWritable((offset) => {
-          const [taken, finished] = response.tryEnd(bytes.subarray(offset), length)
-          if (finished) done()
-          return taken
-        })
-        return
-      }
-    } else if (withBody) response.end(body, close)
-    else response.endWithoutBody(length, close)
-    done()
-  })
 }
 
 class Server {
   readonly #app: App
   readonly #limits: Limits
   readonly #onFault: (error: unknown) => void
-  readonly #sockets = new Set<UwsSocket>()
+  #sockets = 0
   #requests = 0
   #idle: (() => void) | null = null
 
@@ -121,66 +112,64 @@ class Server {
   idle(): Promise<void> {
     return new Promise((resolve) => {
       this.#idle = resolve
-      this.#left()
+      this.#tellIdle()
     })
   }
 
-  terminate(): void {
-    for (const socket of [...this.#sockets]) socket.terminate()
+  #tellIdle(): void {
+    if (this.#requests === 0 && this.#sockets === 0) this.#idle?.()
   }
 
-  #left(): void {
-    if (this.#requests === 0 && this.#sockets.size === 0) this.#idle?.()
+  readonly #left = (): void => {
+    this.#requests--
+    this.#tellIdle()
   }
 
   http(response: uws.HttpResponse, request: uws.HttpRequest): void {
     const method = request.getCaseSensitiveMethod()
-    const withBody = method !== 'HEAD'
-    const head = readHead((visit) => request.forEach(visit))
-    let open = true
+    const head = headOf(request)
     this.#requests++
-    const end = (): void => {
-      if (!open) return
-      open = false
-      this.#requests--
-      this.#left()
-    }
-    response.onAborted(end)
-    const answer = (given: HttpResponse, close = false): void => {
-      if (!open) return
-      write(response, given, withBody, close, end)
-    }
-    if (isRefusal(head)) {
-      answer(head, true)
+    const exchange = new Exchange(response, method !== 'HEAD', this.#left)
+    const refusal = head.refusal()
+    if (refusal !== null) {
+      exchange.answer(refusal, true)
       return
     }
     const path = request.getUrl()
     // Undefined without a question mark, whatever the library's types say.
     const query = request.getQuery() ?? ''
     const address = addressOf(response.getRemoteAddress())
-    const serve = (body: Uint8Array): void => {
-      const asked: HttpRequest = { method, path, query, header: (name) => head.get(name), address, body }
-      this.#serve(asked).then(answer, (error: unknown) => {
-        this.#onFault(error)
-        answer(internalError)
-      })
-    }
-    this.#readBody(response, head, serve, () => answer(tooLarge(this.#limits.maxMessage), true))
-  }
-
-  // Async, so that a handler that throws rejects instead.
-  async #serve(request: HttpRequest): Promise<HttpResponse> {
-    return this.#app.http(request)
-  }
-
-  #readBody(response: uws.HttpResponse, head: Head, done: (body: Uint8Array) => void, refuse: () => void): void {
-    const declared = head.get('content-length')
-    if (declared === undefined && !head.has('transfer-encoding')) {
-      done(new Uint8Array())
+    const header = (name: string): string | undefined => head.get(name)
+    if (head.get('content-length') === undefined && head.get('transfer-encoding') === undefined) {
+      this.#serve({ method, path, query, header, address, body: NO_BODY }, exchange)
+      exchange.later()
       return
     }
+    exchange.later()
+    this.#readBody(response, head, exchange, (body) =>
+      this.#serve({ method, path, query, header, address, body }, exchange),
+    )
+  }
+
+  /** What is known at once is answered in this turn. */
+  #serve(request: HttpRequest, exchange: Exchange): void {
+    const failed = (error: unknown): void => {
+      this.#onFault(error)
+      exchange.answer(internalError)
+    }
+    try {
+      const given = this.#app.http(request)
+      if (given instanceof Promise) given.then((answer) => exchange.answer(answer)).catch(failed)
+      else exchange.answer(given)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  #readBody(response: uws.HttpResponse, head: Head, exchange: Exchange, done: (body: Uint8Array) => void): void {
     const limit = this.#limits.maxMessage
-    if (Number(declared ?? 0) > limit) {
+    const refuse = (): void => exchange.answer(tooLarge(limit), true)
+    if (Number(head.get('content-length') ?? 0) > limit) {
       refuse()
       return
     }
@@ -194,23 +183,27 @@ class Server {
       }
       // The library takes the chunk's memory back after this call.
       chunks.push(Buffer.from(new Uint8Array(chunk)))
-      if (last) done(Buffer.concat(chunks, length))
+      if (last) done(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length))
     })
   }
 
   upgrade(response: uws.HttpResponse, request: uws.HttpRequest, context: uws.us_socket_context_t): void {
-    const head = readHead((visit) => request.forEach(visit))
+    const head = headOf(request)
     const address = addressOf(response.getRemoteAddress())
-    const taken = isRefusal(head)
-      ? head
-      : this.#app.upgrade({ header: (name) => head.get(name), path: request.getUrl(), address })
+    const taken =
+      head.refusal() ?? this.#app.upgrade({ header: (name) => head.get(name), path: request.getUrl(), address })
     if (typeof taken !== 'function') {
-      write(response, taken, true, true, () => undefined)
+      new Exchange(response, true, () => undefined).answer(taken, true)
       return
     }
-    const seat: Seat = { address, accept: taken, socket: null, peer: null }
     // No sub-protocol and no extension is agreed to.
-    response.upgrade(seat, request.getHeader('sec-websocket-key'), '', '', context)
+    response.upgrade<Seat>(
+      { ours: new UwsSocket(address, taken) },
+      request.getHeader('sec-websocket-key'),
+      '',
+      '',
+      context,
+    )
   }
 
   readonly behavior: uws.WebSocketBehavior<Seat> = {
@@ -220,24 +213,19 @@ class Server {
     maxBackpressure: MAX_BACKPRESSURE,
     upgrade: (response, request, context) => this.upgrade(response, request, context),
     open: (socket) => {
-      const seat = socket.getUserData()
-      seat.socket = new UwsSocket(socket, seat.address)
-      this.#sockets.add(seat.socket)
-      seat.peer = seat.accept(seat.socket)
+      this.#sockets++
+      socket.getUserData().ours.open(socket)
     },
-    message: (socket, message, binary) => socket.getUserData().peer?.message(new Uint8Array(message), binary),
-    ping: (socket) => socket.getUserData().peer?.pinged(),
-    pong: (socket) => socket.getUserData().peer?.ponged(),
+    message: (socket, message, binary) => socket.getUserData().ours.peer?.message(new Uint8Array(message), binary),
+    ping: (socket) => socket.getUserData().ours.peer?.pinged(),
+    pong: (socket) => socket.getUserData().ours.peer?.ponged(),
     drain: (socket) => {
-      if (socket.getBufferedAmount() <= LOW_WATER) socket.getUserData().peer?.drained()
+      if (socket.getBufferedAmount() <= LOW_WATER) socket.getUserData().ours.peer?.drained()
     },
     close: (socket, code) => {
-      const { socket: ours, peer } = socket.getUserData()
-      if (ours === null) return
-      ours.gone()
-      this.#sockets.delete(ours)
-      peer?.closed(code)
-      this.#left()
+      this.#sockets--
+      socket.getUserData().ours.gone(code)
+      this.#tellIdle()
     },
   }
 }
@@ -331,7 +319,7 @@ const listen = async (
     stop,
     close: async () => {
       const done = stop()
-      server.terminate()
+      // With it go the connections that are still open.
       for (const native of [...former, bound.native]) native.close()
       await done
     },

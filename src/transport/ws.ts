@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { internalError, tooLarge } from './answers.ts'
-import { type Head, isRefusal, MAX_HEAD_BYTES, MAX_HEADERS, readHead } from './head.ts'
+import { Head, MAX_HEAD_BYTES, MAX_HEADERS } from './head.ts'
 import { readTls, type TlsFiles } from './tls.ts'
 import type { App, HttpRequest, HttpResponse, Limits, Listening, Peer, Socket, Transport } from './transport.ts'
 
@@ -27,10 +27,11 @@ const addressOf = (request: IncomingMessage): string => {
   return address.startsWith('::ffff:') ? address.slice(7) : address
 }
 
-const headOf = ({ rawHeaders }: IncomingMessage): Head | HttpResponse =>
-  readHead((visit) => {
-    for (let i = 0; i < rawHeaders.length; i += 2) visit(rawHeaders[i]!.toLowerCase(), rawHeaders[i + 1]!)
-  })
+const headOf = ({ rawHeaders }: IncomingMessage): Head => {
+  const head = new Head()
+  for (let i = 0; i < rawHeaders.length; i += 2) head.add(rawHeaders[i]!.toLowerCase(), rawHeaders[i + 1]!)
+  return head
+}
 
 const partsOf = (request: IncomingMessage): { path: string; query: string } => {
   const url = request.url ?? '/'
@@ -68,9 +69,10 @@ const serveHttp = async (
   response: ServerResponse,
 ): Promise<void> => {
   const head = headOf(request)
-  if (isRefusal(head)) {
+  const refusal = head.refusal()
+  if (refusal !== null) {
     response.setHeader('connection', 'close')
-    respond(response, head)
+    respond(response, refusal)
     return
   }
   const body = await readBody(request, limits.maxMessage)
@@ -97,9 +99,12 @@ const refuseUpgrade = (socket: Duplex, { status, headers, body }: HttpResponse):
 
 class WsSocket implements Socket {
   readonly address: string
+  /** Null after the end. */
+  peer: Peer | null = null
   readonly #socket: WebSocket
   readonly #tcp: Duplex
   #closing = false
+  #corked = false
 
   constructor(socket: WebSocket, tcp: Duplex, address: string) {
     this.#socket = socket
@@ -113,6 +118,7 @@ class WsSocket implements Socket {
 
   send(text: string): boolean {
     if (this.#closing || this.#socket.readyState !== this.#socket.OPEN) return false
+    this.#cork()
     this.#socket.send(text)
     return !this.#tcp.writableNeedDrain
   }
@@ -131,29 +137,63 @@ class WsSocket implements Socket {
     this.#closing = true
     this.#socket.terminate()
   }
+
+  /** What is sent in one turn goes to the system in one write. */
+  #cork(): void {
+    if (this.#corked) return
+    this.#corked = true
+    this.#tcp.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      this.#tcp.uncork()
+    })
+  }
+}
+
+/** Where ours hangs on the library's socket and on its connection: listeners that all sockets share cost each of them nothing. */
+const OURS = Symbol('ours')
+
+interface Carrier {
+  [OURS]?: WsSocket
+}
+
+const peerOf = (carrier: object): Peer | null => (carrier as Carrier)[OURS]?.peer ?? null
+
+const onMessage = function (this: WebSocket, data: Buffer, binary: boolean): void {
+  peerOf(this)?.message(data, binary)
+}
+const onPing = function (this: WebSocket): void {
+  peerOf(this)?.pinged()
+}
+const onPong = function (this: WebSocket): void {
+  peerOf(this)?.ponged()
+}
+// ws sends the close frame that fits the fault (1002, 1007, 1008, 1009) by itself, then `close` follows.
+const onError = (): void => undefined
+const onTcpError = function (this: Duplex): void {
+  this.destroy()
+}
+const onDrain = function (this: Duplex): void {
+  peerOf(this)?.drained()
+}
+const onClose = function (this: WebSocket, code: number): void {
+  const peer = peerOf(this)
+  const ours = (this as Carrier)[OURS]
+  if (ours !== undefined) ours.peer = null
+  peer?.closed(code)
 }
 
 const attach = (socket: WebSocket, tcp: Duplex, address: string, accept: (socket: Socket) => Peer): void => {
-  const peer = accept(new WsSocket(socket, tcp, address))
-  let closed = false
-  socket.on('message', (data: Buffer, binary: boolean) => {
-    if (!closed) peer.message(data, binary)
-  })
-  socket.on('ping', () => {
-    if (!closed) peer.pinged()
-  })
-  socket.on('pong', () => {
-    if (!closed) peer.ponged()
-  })
-  // ws sends the close frame that fits the fault (1002, 1007, 1008, 1009) by itself, then `close` follows.
-  socket.on('error', () => undefined)
-  tcp.on('drain', () => {
-    if (!closed) peer.drained()
-  })
-  socket.on('close', (code: number) => {
-    closed = true
-    peer.closed(code)
-  })
+  const ours = new WsSocket(socket, tcp, address)
+  ;(socket as Carrier)[OURS] = ours
+  ;(tcp as Carrier)[OURS] = ours
+  ours.peer = accept(ours)
+  socket.on('message', onMessage)
+  socket.on('ping', onPing)
+  socket.on('pong', onPong)
+  socket.on('error', onError)
+  socket.on('close', onClose)
+  tcp.on('drain', onDrain)
 }
 
 const listen = (
@@ -169,7 +209,7 @@ const listen = (
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionsCheckingInterval: 1000,
     maxHeaderSize: MAX_HEAD_BYTES,
-    // A repeated Host is answered by `readHead`, with the others' shape.
+    // A repeated Host is answered by `Head`, with the others' shape.
     requireHostHeader: true,
   }
   const tls = files === null ? null : createTlsServer({ ...options, ...TLS, ...readTls(files) })
@@ -201,12 +241,11 @@ const listen = (
   })
 
   server.on('upgrade', (request, tcp, head) => {
-    tcp.on('error', () => tcp.destroy())
+    tcp.on('error', onTcpError)
     const address = addressOf(request)
     const headers = headOf(request)
-    const taken = isRefusal(headers)
-      ? headers
-      : app.upgrade({ header: (name) => headers.get(name), path: partsOf(request).path, address })
+    const taken =
+      headers.refusal() ?? app.upgrade({ header: (name) => headers.get(name), path: partsOf(request).path, address })
     if (typeof taken !== 'function') {
       refuseUpgrade(tcp, taken)
       return

@@ -137,6 +137,38 @@ describe.each(drivers)('transport %s', (name, make) => {
       expect(requests[0]!.request.method).toBe(method)
     })
 
+    test.each([
+      ['a good one', ''],
+      ['one that decides nothing', 'x-forwarded-for: 1.2.3.4\r\nX-Forwarded-For: 1.2.3.5\r\n'],
+    ])(
+      'a HEAD request is answered without a body, at once or later, and the server goes on: %s',
+      async (_, headers) => {
+        for (const wait of [null, Promise.resolve()]) {
+          const given = { status: 200, headers: {}, body: 'x'.repeat(100) }
+          answer = () => (wait === null ? given : wait.then(() => given))
+          const connection = await raw()
+          connection.write(request('HEAD /', headers))
+          expect(await connection.answer(false)).toMatchObject({ status: headers === '' ? 200 : 400 })
+          connection.socket.destroy()
+          const another = await raw()
+          another.write(request('GET /'))
+          expect(await another.answer()).toMatchObject({ status: 200, body: given.body })
+        }
+      },
+    )
+
+    test('answers that share frozen headers have them each, with their own status', async () => {
+      const headers = Object.freeze({ 'x-a': 'b' })
+      for (const status of [200, 404, 200]) {
+        answer = () => ({ status, headers, body: 'x' })
+        const connection = await raw()
+        connection.write(request('GET /'))
+        const { status: read, head } = (await connection.answer())!
+        expect(read).toBe(status)
+        expect(head).toMatch(/\r\nx-a: b\r\n/i)
+      }
+    })
+
     test('answers have their status, headers, length and bytes', async () => {
       answer = () => ({ status: 418, headers: { 'x-a': 'b', 'content-type': 'text/plain' }, body: 'tea ☕' })
       const connection = await raw()

@@ -78,12 +78,12 @@ export class Raw {
     this.socket.write(data)
   }
 
-  /** The head and the body of the next answer, whose length must be said. Null: the connection ended first. */
-  async answer(): Promise<{ head: string; status: number; body: string } | null> {
+  /** The head and the body of the next answer, whose length must be said; to a HEAD request no body comes. Null: the connection ended first. */
+  async answer(withBody = true): Promise<{ head: string; status: number; body: string } | null> {
     const end = await this.#find((all) => all.indexOf('\r\n\r\n'))
     if (end === null) return null
     const head = this.#take(end + 4).toString('latin1')
-    const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0)
+    const length = withBody ? Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0) : 0
     const whole = await this.#find((all) => (all.length >= length ? length : -1))
     if (whole === null) return null
     return { head, status: Number(head.split(' ')[1]), body: this.#take(length).toString() }
