@@ -9,7 +9,7 @@ import { type ErrorCode, errors as ownErrors } from '../protocol/errors.ts'
 import type { User } from '../protocol/user.ts'
 import type { Bus } from './bus.ts'
 import { describeDeclarations } from './declarations.ts'
-import { type Answered, type Context, type May, mayUse, Refusal } from './dispatch.ts'
+import { type Answered, type Context, type May, mayUse, Refusal, stepUpRequired } from './dispatch.ts'
 import type { FanOut } from './fan-out.ts'
 import type { To } from './handlers.ts'
 import { OwnSubscription, Topics } from './own-subscription.ts'
@@ -180,6 +180,7 @@ export const createApplication = (brought: Brought, parts: ApplicationParts): Ow
       const { id: _, type: __, ...input } = message as Record<string, unknown>
       const rule = ruleOf(input)
       if (!mayUse(caller.user, rule)) return new Refusal('unauthorized')
+      if (command.sensitive === 'always' && caller.standing.mustStepUp) return stepUpRequired
       if (command.event === undefined) {
         const value = answer(contextOf(caller), input)
         return isThenable(value) ? Promise.resolve(value) : value

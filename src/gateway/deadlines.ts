@@ -60,9 +60,12 @@ export class Deadlines {
     const now = Math.floor(this.#clock.monotonic() / SLOT_MS)
     // Few slots: the longest deadline divided by a slot's length.
     for (const number of [...this.#slots.keys()].filter((number) => number <= now)) {
-      const due = this.#slots.get(number) ?? []
-      this.#slots.delete(number)
-      for (const { call } of due) call()
+      // It stays in its place meanwhile: what one call cancels is called no more.
+      const due = this.#slots.get(number) ?? new Set()
+      for (const deadline of due) {
+        deadline.cancel()
+        deadline.call()
+      }
     }
   }
 }

@@ -40,7 +40,7 @@ const wrongCommand = (type: string, declared: unknown): string | null => {
   if (!COMMAND.test(type) || type.length > MAX_LENGTH) return 'a type is a name such as chat/send'
   if (isReserved(type)) return 'this type is the gateway’s own'
   if (!isObject(declared) || !isSchema(declared['schema'])) return 'not made by command()'
-  const { needs, input, result, event, may, reply, errors } = declared
+  const { needs, input, result, event, may, reply, sensitive, errors } = declared
   if (![...LEVELS, 'anyone'].includes(needs as string)) return 'needs is anyone, user, admin or owner'
   if (!isObject(input)) return 'input is a map from each field to its schema'
   for (const [field, schema] of Object.entries(input)) {
@@ -52,6 +52,8 @@ const wrongCommand = (type: string, declared: unknown): string | null => {
   if (may !== undefined && typeof may !== 'function') return 'may is a function'
   if (may !== undefined && needs === 'anyone') return 'may asks about a user, and needs is anyone'
   if (reply !== undefined) return 'reply is not for applications'
+  if (sensitive !== undefined && sensitive !== 'always') return 'sensitive is always, or left out'
+  if (sensitive !== undefined && needs === 'anyone') return 'sensitive asks about a user, and needs is anyone'
   return wrongErrors(errors)
 }
 

@@ -228,7 +228,8 @@ export const createDispatch = ({ handlers, own, log, strict }: DispatchOptions):
         caller.reply(failure(id, commandError('unauthorized')))
         return
       }
-      if (command.sensitive === 'always' && caller.standing.mustStepUp) {
+      // A rule is judged before this, with its command.
+      if (command.sensitive === 'always' && command.may === undefined && caller.standing.mustStepUp) {
         caller.reply(failure(id, stepUpRequired.error))
         return
       }

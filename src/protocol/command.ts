@@ -39,8 +39,8 @@ interface Declaration<
   /** True where the command can revoke the grant of its own socket: its answer goes out before the close. */
   readonly endsSelf?: true
   /**
-   * What it does wants a person who proved lately to be there, of those who can step up: always, or where somebody may do
-   * more by it than before.
+   * What it does wants a person who proved lately to be there, of those who can step up: always, or, of the gateway's own,
+   * where somebody may do more by it than before. `step_up_required` if not.
    */
   readonly sensitive?: 'always' | 'where it widens rights'
 }

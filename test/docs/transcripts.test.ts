@@ -4,7 +4,18 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { OperationInput, OperationName } from '../../src/control/operations.ts'
 import { askControl } from '../../src/control/socket.ts'
 import { DataDir } from '../../src/datadir.ts'
-import { closeRigs, exchange, grantOf, logIn, post, type RawSocket, type Rig, rawSocket, rig } from '../rig.ts'
+import {
+  authenticated,
+  closeRigs,
+  exchange,
+  grantOf,
+  logIn,
+  post,
+  type RawSocket,
+  type Rig,
+  rawSocket,
+  rig,
+} from '../rig.ts'
 
 const CLIENT = 'https://example.com/app'
 const ANN = { name: 'Ann', username: 'ann', password: 'correct horse' }
@@ -57,6 +68,8 @@ class Replay {
   async line(line: string): Promise<void> {
     const rest = line.slice(2)
     if (line === 'authenticated') await this.#authenticate()
+    else if (line === 'authenticated as bob') await this.#authenticateBob()
+    else if (line === 'bob may only read from now on') await this.#restrictBob()
     else if (line === 'eve is approved') await operate(this.#gateway, 'user.approve', { user: 'eve' })
     else if (line.startsWith('> ')) this.#answer = this.#request(this.#fill(rest))
     else if (line.startsWith('< ')) this.#compare(rest, await this.#answer!)
@@ -80,6 +93,25 @@ class Replay {
     await socket.next()
     socket.send({ type: 'auth', access_token: this.#values.get('ACCESS') })
     expect(await socket.next()).toMatchObject({ type: 'auth_ok' })
+  }
+
+  async #authenticateBob(): Promise<void> {
+    const { url, dataDir } = this.#gateway
+    const bob = { username: 'bob', name: 'Bob', password: ANN.password }
+    const { control } = DataDir.at(dataDir)
+    const added = await askControl(control, 'user.add', { ...bob, role: 'user', local_only: false })
+    if (added === null || !('result' in added)) throw new Error(JSON.stringify(added))
+    this.#values.set('BOB', added.result.id)
+    const { access_token } = await exchange(url, await logIn(url, CLIENT, CLIENT, bob), CLIENT)
+    this.#socket = await authenticated(url, access_token)
+  }
+
+  /** Ann does it, on a socket of hers. */
+  async #restrictBob(): Promise<void> {
+    const ann = await authenticated(this.#gateway.url, this.#values.get('ACCESS')!)
+    ann.send({ id: 1, type: 'config/auth/update', user_id: this.#values.get('BOB'), group_ids: ['system-read-only'] })
+    expect(await ann.next()).toMatchObject({ success: true })
+    ann.socket.terminate()
   }
 
   #fill(text: string): string {

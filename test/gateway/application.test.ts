@@ -7,6 +7,7 @@ import { authenticated, closeRigs, grantOf, rawSocket, session, USER } from '../
 import { describeTransports } from '../transports.ts'
 import { admit, told } from './members.ts'
 import { asker } from './people.ts'
+import { offer, PROVED, stepUp } from './stepping-up.ts'
 
 afterEach(closeRigs)
 
@@ -59,6 +60,8 @@ describe('declarations are refused at the start', () => {
     [{ may: true }, 'may is a function'],
     [{ may: () => true, needs: 'anyone' }, 'may asks about a user, and needs is anyone'],
     [{ reply: 'pong' }, 'reply is not for applications'],
+    [{ sensitive: 'where it widens rights' }, 'sensitive is always, or left out'],
+    [{ sensitive: 'always', needs: 'anyone' }, 'sensitive asks about a user, and needs is anyone'],
     [{ errors: undefined }, 'errors is a map from each code to its text; {} where there are none'],
     [
       { errors: ['room_full'] },
@@ -130,6 +133,13 @@ const commands = {
       return user.permissions.check('topics', topic, 'control')
     },
   }),
+  'app/sensitive': command({ ...plain, input: { n: optional(z.int()) }, sensitive: 'always' }),
+  'app/sensitive_topic': command({
+    ...plain,
+    input: { topic: z.string() },
+    may: (user, { topic }) => user.permissions.check('topics', topic, 'control'),
+    sensitive: 'always',
+  }),
   'app/refuse': command({
     ...plain,
     input: { code: z.string(), retry: optional(z.int()) },
@@ -186,6 +196,8 @@ const handlers: HandlersOf<{ readonly commands: typeof commands }> = {
   'app/owner': () => undefined,
   'app/open': ({ user, sessionId }) => [user?.name ?? null, sessionId],
   'app/topic': () => null,
+  'app/sensitive': () => null,
+  'app/sensitive_topic': () => null,
   'app/refuse': ({ refuse }, { code, retry }) => refuse(code as 'room_full', retry),
   'app/refuse_known': ({ refuse }) => refuse('already_exists'),
   'app/fail': (_, { how }) => failures[how]!(),
@@ -304,6 +316,21 @@ describeTransports('an application’s commands', (start) => {
     await told(owner, 'config/auth/groups/update', { group_id: group.id, policy: { topics: { a: { read: true } } } })
     expect(await ask('a')).toBe('unauthorized')
     expect(gateway.logged.filter(({ msg }) => msg === 'a rule of the application failed')).toHaveLength(1)
+  })
+
+  test('may be sensitive: asked of those who can step up, after everything else (F10)', async () => {
+    const { gateway, owner } = await begin()
+    const usr = await admit(gateway, owner, 'usr', [])
+    expect(await told(usr.ask, 'app/sensitive')).toBe(null)
+    await offer(usr.ask)
+    expect(await told(usr.ask, 'app/sensitive')).toBe('step_up_required')
+    expect(await told(usr.ask, 'app/sensitive', { n: 'x' })).toBe('invalid_format')
+    expect(await told(usr.ask, 'app/sensitive_topic', { topic: 'a' })).toBe('unauthorized')
+    await offer(owner)
+    expect(await told(owner, 'app/sensitive_topic', { topic: 'a' })).toBe('step_up_required')
+    expect(await stepUp(owner)).toMatchObject(PROVED)
+    expect(await told(owner, 'app/sensitive_topic', { topic: 'a' })).toBe(null)
+    expect(await told(owner, 'app/sensitive')).toBe(null)
   })
 
   test('refuse with a code and a text that they declare, and with no other', async () => {

@@ -19,7 +19,7 @@ export const logins: readonly Row[] = [
     'D7',
     'A second door',
     'One count for every place that judges a credential.',
-    'Later: step-up, second factors and external providers, as they come.',
+    'Later: second factors and external providers, as they come.',
   ),
   held(
     'D8',
@@ -40,7 +40,11 @@ export const logins: readonly Row[] = [
   ),
   held('D17', 'A password that changes', 'Ends the other sessions.'),
   held('D18', 'Floods of logins', 'Caps by network and in all; the oldest that nobody typed into makes room.'),
-  held('D19', 'A login handed over', 'Bound to the address and the client that began it.'),
+  held(
+    'D19',
+    'A login handed over',
+    'Bound to the address and the client that began it; a step-up to its socket and that socket’s user.',
+  ),
   held('D20', 'Skipped steps', 'One input at a time; the loser changes nothing.', `Later: several steps, ${FACTORS}`),
   later('D21', 'Guessing second factors', 'Counted by flow and by user.', FACTORS),
   later('D22', 'A code used twice', 'Works once.', FACTORS),
