@@ -7,7 +7,7 @@ import { type Browser, type BrowserContext, type BrowserContextOptions, chromium
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { closeRigs, type Rig, USER } from '../rig.ts'
 
-const CHROMIUM = '/usr/bin/chromium'
+export const CHROMIUM = '/usr/bin/chromium'
 const ARGS = [
   '--no-sandbox',
   '--disable-quic',
