@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { endExamples, runExample } from '../example.ts'
 import { cleanUp, newFolder } from '../process/child.ts'
 import { authenticated, exchange, grantOf, logIn, onboard, postForm, type Rig, rig, USER } from '../rig.ts'
-import { CHROMIUM, closeAtEnd, describeInBrowser, fillLogin, violations, visit } from './browser.ts'
+import { application, CHROMIUM, closeAtEnd, describeInBrowser, fillLogin, violations, visit } from './browser.ts'
 
 type Bridge = 'externalAppV2' | 'externalApp' | 'webkit'
 
@@ -21,6 +21,9 @@ interface App {
 
 const { runApp } = (await import('../../examples/embedded-page/app.mjs' as string)) as {
   runApp: (app: App) => Promise<void>
+}
+const { webViewOf } = (await import('../../examples/embedded-page/web-view.mjs' as string)) as {
+  webViewOf: (page: Page, origin: string) => { run(script: string): void }
 }
 
 /** Logs in at the address that the app names, in a browser of the user's own. */
@@ -191,6 +194,26 @@ describeInBrowser('the example of a page in an app', () => {
     expect((await fetch(`${back}?code=abc&state=another`)).status).toBe(400)
     await logInAt(address)
     await view.getByRole('heading', { name: `Hello, ${USER.name}` }).waitFor()
+  })
+
+  test('another page that the view was led to, or that the page frames, is not heard and gets no token (E8)', async () => {
+    const { view, ran } = await begin()
+    const { origin } = new URL(view.url())
+    const before = ran.length
+    // Its policy would not even load it.
+    await view.route('**/framed', (route) => route.fulfill({ body: '<p>framed</p>', contentType: 'text/html' }))
+    const { host } = await application()
+    await view.goto(`http://${host}/frame?${encodeURIComponent(`${origin}/framed`)}`)
+    const call = { type: 'getExternalAuth', payload: { callback: 'externalAuthSetToken' } }
+    for (const frame of view.frames()) {
+      await frame.evaluate(`given = [], window.externalAuthSetToken = (...answer) => given.push(answer)`)
+      await frame.evaluate(`externalAppV2.postMessage(${JSON.stringify(JSON.stringify(call))})`)
+    }
+    expect(ran.slice(before)).toEqual([])
+    // What was asked for before the page was left is not told to the next.
+    webViewOf(view, origin).run('window.externalAuthSetToken(true, {"access_token":"x","expires_in":1})')
+    webViewOf(view, `http://${host}`).run('window.externalAuthSetToken(false)')
+    expect(await view.evaluate('given')).toEqual([[false]])
   })
 
   test.each([
