@@ -1,5 +1,5 @@
 /** `examples/embedded-page` in a real browser: a page inside an app, over each bridge, and the app as a program. */
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from '@playwright/test'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -179,9 +179,13 @@ describeInBrowser('the example of a page in an app', () => {
   test('a session that was ended while the app was closed is over when it is opened', async () => {
     const { gateway, view, file } = await begin()
     await view.close()
-    await postForm(`${gateway.url}/auth/revoke`, { token: keptIn(file).token.refresh_token })
+    const kept = keptIn(file)
+    await postForm(`${gateway.url}/auth/revoke`, { token: kept.token.refresh_token })
+    // By now the access token has expired: the page asks for one, and there is none.
+    writeFileSync(file, JSON.stringify({ ...kept, token: { ...kept.token, expires_at: Date.now() } }))
     const again = await openApp(gateway.url, file)
     await again.says(/^Logged out\.$/)
+    expect(again.ran).toEqual([expect.stringContaining('window.externalAuthSetToken(false)')])
     expect(() => readFileSync(file)).toThrow('ENOENT')
   })
 
