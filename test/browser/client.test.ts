@@ -79,7 +79,7 @@ const onTransport = (transport: TransportName): void => {
   }
 
   test('two tabs whose sockets end with their token refresh once, and hear on', async () => {
-    const { gateway, wire, first, more } = await begin({ 'sessions.socket_lifetime': 'access_token' })
+    const { gateway, wire, first, more, wrong } = await begin({ 'sessions.socket_lifetime': 'access_token' })
     const tabs = [first, await more()]
     const before = await first.kept()
     const held = wire.hold(REFRESH)
@@ -93,6 +93,7 @@ const onTransport = (transport: TransportName): void => {
     await hear(tabs, gateway.url)
     expect(refreshes(wire)).toBe(1)
     expect((await first.kept())?.access_token).not.toBe(before?.access_token)
+    onlyLosses(wrong)
   })
 
   test('a laptop that slept until its token had expired comes back by itself, with its subscription', async () => {

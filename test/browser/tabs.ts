@@ -125,6 +125,8 @@ export const tabbedApplication = async (): Promise<TabbedApplication> => {
 
 /** That connections were lost is what Chromium has to say of it; anything else is wrong. */
 export const onlyLosses = (wrong: string[]): void => {
-  expect(wrong.filter((text) => !/net::ERR_|WebSocket connection to /.test(text))).toEqual([])
+  expect(
+    wrong.filter((text) => !/net::ERR_|WebSocket connection to |WebSocket is already in CLOSING/.test(text)),
+  ).toEqual([])
   wrong.length = 0
 }
