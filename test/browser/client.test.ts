@@ -2,6 +2,7 @@
 import type { BrowserContext } from '@playwright/test'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Token } from '../../src/client/index.ts'
+import { metric } from '../gateway/metric.ts'
 import { cleanUp, newFolder, serve } from '../process/child.ts'
 import { exchange, grantOf, logIn, onboard, postForm, type RigSettings, rig, session, type Tokens } from '../rig.ts'
 import { type TransportName, transports } from '../transports.ts'
@@ -91,7 +92,7 @@ const onTransport = (transport: TransportName): void => {
     letThrough()
     for (const tab of tabs) expect(await tab.until('open')).toMatchObject({ again: true })
     await hear(tabs, gateway.url)
-    expect(refreshes(wire)).toBe(1)
+    expect(await metric(gateway, 'latchkey_token_requests_total{grant_type="refresh_token",outcome="ok"}')).toBe(1)
     expect((await first.kept())?.access_token).not.toBe(before?.access_token)
     onlyLosses(wrong)
   })
