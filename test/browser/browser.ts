@@ -1,13 +1,13 @@
 /** A real Chromium on the pages, which notes everything that a page should not do; and an application to log in to. */
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { AxeBuilder } from '@axe-core/playwright'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from '@playwright/test'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { closeRigs, type Rig, USER } from '../rig.ts'
 
-const CHROMIUM = '/usr/bin/chromium'
+export const CHROMIUM = '/usr/bin/chromium'
 const ARGS = [
   '--no-sandbox',
   '--disable-quic',
@@ -34,7 +34,7 @@ export const describeInBrowser = (name: string, tests: () => void): void => {
       browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS })
     })
     afterEach(async () => {
-      for (const close of open.splice(0)) await close()
+      for (const close of open.splice(0).reverse()) await close()
       await closeRigs()
     })
     afterAll(() => browser.close())
@@ -44,12 +44,20 @@ export const describeInBrowser = (name: string, tests: () => void): void => {
 
 const open: (() => Promise<void>)[] = []
 
+/** Closes something at the end of the test; what was named last is closed first. */
+export const closeAtEnd = (close: () => Promise<void>): void => {
+  open.push(close)
+}
+
 export interface Visit {
   readonly page: Page
   readonly context: BrowserContext
   /** Every address that was asked for, without its fragment, as it is on the wire. */
   readonly requested: string[]
-  /** Errors and warnings of the console, faults of scripts, dialogs. What was left here fails the test at its end. */
+  /**
+   * Errors and warnings of the console, faults of scripts, dialogs, in any page of the profile. What was left here fails
+   * the test at its end.
+   */
   readonly wrong: string[]
 }
 
@@ -64,13 +72,13 @@ export const visit = async (options: BrowserContextOptions = {}): Promise<Visit>
   page.setDefaultTimeout(20_000)
   const requested: string[] = []
   const wrong: string[] = []
-  page.on('request', (request) => requested.push(request.url().split('#')[0]!))
-  page.on('pageerror', (error) => wrong.push(String(error)))
-  page.on('dialog', (dialog) => {
+  context.on('request', (request) => requested.push(request.url().split('#')[0]!))
+  context.on('weberror', (error) => wrong.push(String(error.error())))
+  context.on('dialog', (dialog) => {
     wrong.push(`dialog: ${dialog.message()}`)
     void dialog.dismiss()
   })
-  page.on('console', (message) => {
+  context.on('console', (message) => {
     const isBad = message.type() === 'error' || message.type() === 'warning'
     if (isBad && !isAnswer(message.text(), message.location().url)) wrong.push(message.text())
   })
@@ -90,25 +98,30 @@ export interface Application {
   readonly received: string[]
 }
 
-/** An application on a port of its own. At `/frame?ADDRESS` it shows an address in a frame. */
-export const application = async (): Promise<Application> => {
-  const received: string[] = []
-  const server = createServer((request, response) => {
-    const path = request.url ?? ''
-    received.push(path)
-    const framed = path.startsWith('/frame?') ? `<iframe src="${decodeURIComponent(path.slice(7))}"></iframe>` : ''
-    response.setHeader('content-type', 'text/html')
-    response.end(`<!doctype html><title>App</title><link rel="icon" href="data:," /><p>The application</p>${framed}`)
-  })
+/** Serves on a port of its own until the test ends; resolves to `127.0.0.1:PORT`. */
+export const served = async (listener: RequestListener): Promise<string> => {
+  const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  open.push(
+  closeAtEnd(
     () =>
       new Promise((resolve) => {
         server.close(() => resolve())
         server.closeAllConnections()
       }),
   )
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** An application on a port of its own. At `/frame?ADDRESS` it shows an address in a frame. */
+export const application = async (): Promise<Application> => {
+  const received: string[] = []
+  const host = await served((request, response) => {
+    const path = request.url ?? ''
+    received.push(path)
+    const framed = path.startsWith('/frame?') ? `<iframe src="${decodeURIComponent(path.slice(7))}"></iframe>` : ''
+    response.setHeader('content-type', 'text/html')
+    response.end(`<!doctype html><title>App</title><link rel="icon" href="data:," /><p>The application</p>${framed}`)
+  })
   return { clientId: `http://${host}/`, redirectUri: `http://${host}/callback`, host, received }
 }
 

@@ -257,7 +257,7 @@ describe('the app', () => {
     { callback: 'externalAuthRevokeToken' },
     { callback: ['externalAuthSetToken'] },
     '{"callback":"externalAuthSetToken(1);alert"}',
-  ])('runs nothing for %j', async (payload) => {
+  ])('runs nothing for %j (E8)', async (payload) => {
     const { app, ran } = begun()
     expect(app.getExternalAuth(payload)).toBe(false)
     expect(app.postMessage({ type: 'getExternalAuth', payload })).toBe(false)

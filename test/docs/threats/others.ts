@@ -18,7 +18,11 @@ export const others: readonly Row[] = [
   held('E5', 'Scripts through names and errors', 'A policy that runs nothing but our own, and text as text.'),
   held('E6', 'Cookies', 'None is set, and none means anything.'),
   held('E7', 'Tokens in a browser’s storage', 'The pages keep nothing.'),
-  later('E8', 'The bridge of apps', 'Names are constants and checked.', 'with the client library.'),
+  held(
+    'E8',
+    'The bridge of apps',
+    'Names are constants, checked on both sides; other windows and frames are neither heard nor told.',
+  ),
   held('E9', 'Security headers', 'On every answer; over TLS strict transport as well.'),
   held('E10', 'Log-out by somebody else', 'Needs the token itself; GET is 405.'),
   held(
