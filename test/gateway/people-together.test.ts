@@ -226,12 +226,15 @@ describeTransports('people together', (start) => {
     await chapter({})
     expect(await may()).toEqual([false, false, false, false])
     await owner.ask('config/auth/update', { user_id: bobId, group_ids: [group.id] })
-    const changed = [{ type: 'user_changed' }]
+    const rights = (gained: object, lost: object) => ({ type: 'rights_changed', gained, lost })
+    // What the group does not give is gone with the group of before.
+    const into = [rights({ topics: { a: true } }, { entities: true }), { type: 'user_changed' }]
     const updated = [bus('user_updated', bobId), all({ type: 'user_updated', user_id: bobId })]
-    await chapter({ tabs: changed, phone: changed, owner: updated })
+    await chapter({ tabs: into, phone: into, owner: updated })
     expect(await may()).toEqual([true, true, true, false])
     await owner.ask('config/auth/groups/update', { group_id: group.id, policy: {} })
-    await chapter({ tabs: changed, phone: changed, owner: updated })
+    const out = [rights({}, { topics: { a: true } }), { type: 'user_changed' }]
+    await chapter({ tabs: out, phone: out, owner: updated })
     expect(await may()).toEqual([false, false, false, false])
 
     // The phone refreshes over its socket, and a tab goes on with another token: nobody else notices.
