@@ -19,6 +19,8 @@ const TLS = { minVersion: 'TLSv1.2', handshakeTimeout: HEADERS_TIMEOUT_MS } as c
 /** ws answers a message in more pieces than these with close 1008. */
 const MAX_FRAGMENTS = 64
 const MAX_CHUNKS = 256
+/** Characters that are gathered before they are written: less than the half of what makes Node say that a stream is full. */
+const MAX_GATHERED = 4096
 /** A peer that does not answer a close frame in this time is cut off. */
 const CLOSE_TIMEOUT_MS = 2000
 
@@ -105,6 +107,7 @@ class WsSocket implements Socket {
   readonly #tcp: Duplex
   #closing = false
   #corked = false
+  #gathered = 0
 
   constructor(socket: WebSocket, tcp: Duplex, address: string) {
     this.#socket = socket
@@ -118,7 +121,7 @@ class WsSocket implements Socket {
 
   send(text: string): boolean {
     if (this.#closing || this.#socket.readyState !== this.#socket.OPEN) return false
-    this.#cork()
+    this.#gather(text.length)
     this.#socket.send(text)
     return !this.#tcp.writableNeedDrain
   }
@@ -138,15 +141,26 @@ class WsSocket implements Socket {
     this.#socket.terminate()
   }
 
-  /** What is sent in one turn goes to the system in one write. */
-  #cork(): void {
-    if (this.#corked) return
-    this.#corked = true
-    this.#tcp.cork()
-    process.nextTick(() => {
-      this.#corked = false
-      this.#tcp.uncork()
-    })
+  /**
+   * Small messages of one turn go to the system in one write. What is gathered stays small: what the system takes at once must
+   * never look as if it had to wait.
+   */
+  #gather(length: number): void {
+    this.#gathered += length
+    if (this.#gathered > MAX_GATHERED) {
+      this.#release()
+    } else if (!this.#corked) {
+      this.#corked = true
+      this.#tcp.cork()
+      process.nextTick(() => this.#release())
+    }
+  }
+
+  #release(): void {
+    this.#gathered = 0
+    if (!this.#corked) return
+    this.#corked = false
+    this.#tcp.uncork()
   }
 }
 
