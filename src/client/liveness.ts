@@ -43,7 +43,8 @@ interface Target {
 export const onWake = (call: () => void): (() => void) => {
   const window = globalThis as unknown as Target & { document?: Target & { visibilityState?: string } }
   const { document } = window
-  if (document === undefined) return () => undefined
+  // Some platforms without pages have half of one.
+  if (document?.addEventListener === undefined || window.addEventListener === undefined) return () => undefined
   const shown = (): void => {
     if (document.visibilityState !== 'hidden') call()
   }

@@ -38,7 +38,6 @@ export const keepRenewed = ({ auth, socket, hear, token, clock, random, onUnknow
   let told: number | null = null
   let isRenewing = false
   let newest = -1
-  let isAwaited = false
   const timers = new Set<ClientTimer>()
 
   const after = (ms: number, call: () => void): void => {
@@ -101,17 +100,10 @@ export const keepRenewed = ({ auth, socket, hear, token, clock, random, onUnknow
     }
   }
 
-  /** One look at a time: a thief who makes step upon step puts it off no further. */
   const reached = (generation: number): void => {
-    newest = Math.max(newest, generation)
-    if (isAwaited) return
-    isAwaited = true
-    const seen = newest
-    after(SETTLED_MS, () => {
-      isAwaited = false
-      void look(seen)
-      if (newest > seen) reached(newest)
-    })
+    if (generation <= newest) return
+    newest = generation
+    after(SETTLED_MS, () => void look(generation))
   }
 
   const onEvent = (event: SessionEvent): void => {
