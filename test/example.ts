@@ -8,6 +8,8 @@ export interface Example {
   readonly process: ChildProcess
   /** The next line that was not taken yet and fits; those before it are passed over. Rejects if the process ends before. */
   line(fits: RegExp): Promise<string>
+  /** Types a line. */
+  say(line: string): void
   readonly ended: Promise<{ code: number | null; stderr: string }>
 }
 
@@ -22,10 +24,14 @@ export const endExamples = async (): Promise<void> => {
   }
 }
 
-export const runExample = (path: string, environment: Readonly<Record<string, string>>): Example => {
+export const runExample = (
+  path: string,
+  environment: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Example => {
   const program = fileURLToPath(new URL(`../examples/${path}`, import.meta.url))
   const env = { PATH: process.env['PATH'], ...environment }
-  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [program, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
   started.push(child)
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -40,5 +46,5 @@ export const runExample = (path: string, environment: Readonly<Record<string, st
       if (fits.test(value)) return value
     }
   }
-  return { process: child, line, ended }
+  return { process: child, line, say: (text) => child.stdin.write(`${text}\n`), ended }
 }

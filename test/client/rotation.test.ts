@@ -242,8 +242,9 @@ describe('two tabs that begin at once', () => {
 })
 
 describe('what is kept meanwhile', () => {
-  /** A refresh during which `meanwhile` happens, after the server has answered and before that is here. */
+  /** A refresh during which `meanwhile` happens, after the server has answered and before that is here; no lock forbids it. */
   const during = async (meanwhile: (parts: Awaited<ReturnType<typeof rotatingSession>>) => void | Promise<void>) => {
+    vi.stubGlobal('navigator', {})
     const gateway = await rig()
     let act: () => void | Promise<void> = () => undefined
     const parts = await rotatingSession(gateway, {
