@@ -1,5 +1,6 @@
 /** Sockets that live no longer than their access token are renewed in place, by whatever has another token. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { WebSocket } from 'ws'
 import { AbstractAuth, Auth, type OAuth2Session, TokenRefused, TokenUnavailable } from '../../src/client/index.ts'
 import { anotherSession, closeRigs, MovableClock, type Rig, session } from '../rig.ts'
 import { describeTransports } from '../transports.ts'
@@ -57,6 +58,18 @@ const timerOf = (clock: MovableClock, wanted: number): Promise<void> =>
     }
   })
 
+/** A WebSocket that notes the types of what it sends. */
+const noting = () => {
+  const sent: string[] = []
+  class Noting extends WebSocket {
+    override send(text: string): void {
+      sent.push((JSON.parse(text) as { type: string }).type)
+      super.send(text)
+    }
+  }
+  return { WebSocket: Noting, renewing: () => sent.filter((type) => ['auth/token', 'auth/renew'].includes(type)) }
+}
+
 /** Only what was open in one piece all the time has these states. */
 const STEADY = [{ state: 'connecting' }, { state: 'open', again: false }]
 
@@ -85,7 +98,8 @@ describeTransports('a socket that lives as long as its access token', (start) =>
     async (isRotating) => {
       const { gateway, auth, asked } = await (isRotating ? begin : plain)()
       const next = renewals(auth)
-      const watched = watch(auth)
+      const { WebSocket, renewing } = noting()
+      const watched = watch(auth, { WebSocket })
       const { connection, states } = watched
       await settled(watched)
       const heard: unknown[] = []
@@ -105,6 +119,7 @@ describeTransports('a socket that lives as long as its access token', (start) =>
       expect(heard).toHaveLength(1)
       expect(states).toEqual(STEADY)
       expect(asked).toEqual([])
+      expect(renewing()).toEqual(Array(20).fill('auth/token'))
       if (isRotating) expect(auth.token).toMatchObject({ generation: 20 })
       else expect(auth.token.refresh_token).toBe(first)
     },
@@ -149,7 +164,8 @@ describeTransports('a socket that lives as long as its access token', (start) =>
   test('goes on with what a request has fetched meanwhile, and asks for nothing more', async () => {
     const { gateway, auth, asked } = await begin()
     const next = renewals(auth)
-    const watched = watch(auth)
+    const { WebSocket, renewing } = noting()
+    const watched = watch(auth, { WebSocket })
     await settled(watched)
     gateway.clock.move(5 * MINUTE)
     const other = await auth.replaceAccessToken(auth.token.access_token)
@@ -161,6 +177,7 @@ describeTransports('a socket that lives as long as its access token', (start) =>
     expect(watched.states).toEqual(STEADY)
     expect(auth.token).toMatchObject({ generation: 1 })
     expect(asked).toEqual([REFRESH])
+    expect(renewing()).toEqual(['auth/renew'])
   })
 
   test('is renewed with what an application’s own token manager has', async () => {
@@ -211,20 +228,23 @@ describeTransports('a socket that lives as long as its access token', (start) =>
     expect(shelf.token).toMatchObject({ generation: 1 })
   })
 
-  test('that was renewed and falls for another reason does not take its first token for the last', async () => {
-    const { gateway, auth, asked } = await plain()
+  test('that ends after it was renewed does not take its first token for its last', async () => {
+    const { gateway } = await plain()
+    const { fetch, asked } = counting()
+    // By its own clock its token is good.
+    const auth = sessionOf(gateway, await anotherSession(gateway.url), { fetch, clock: new MovableClock() })
     const next = renewals(auth)
     const watched = watch(auth)
     await settled(watched)
     const renewed = next()
     gateway.clock.move(TO_NOTICE_MS)
-    const token = await renewed
-    // Both ends are past at once, before anything more can be said.
+    await renewed
+    // The notice and the end are past at once.
     gateway.clock.move(31 * MINUTE)
     expect(await watched.until('waiting')).toMatchObject({ error: { code: 4100 } })
     watched.clock.move(1000)
     await watched.until('open')
-    expect(auth.token.access_token).not.toBe(token)
+    expect(watched.states.map(({ state }) => state)).toEqual(['connecting', 'open', 'waiting', 'connecting', 'open'])
     expect(asked).toEqual([REFRESH])
   })
 })
@@ -234,12 +254,22 @@ describeTransports('a refresh token that somebody else has used', (start) => {
     const gateway = await start()
     const { shelf, tab } = await rotatingSession(gateway)
     const auth = tab()
+    const { checkGeneration } = auth
+    let looked: () => void = () => undefined
+    auth.checkGeneration = async (generation) => {
+      await checkGeneration.call(auth, generation)
+      looked()
+    }
+    const look = () =>
+      new Promise<void>((resolve) => {
+        looked = resolve
+      })
     const watched = watch(auth)
     await watched.until('open')
     await watched.connection.command('ping', {})
     const thief = newShelf()
     thief.token = shelf.token
-    return { gateway, shelf, tab, watched, robber: tab(thief.options) }
+    return { gateway, shelf, tab, watched, look, robber: tab(thief.options) }
   }
 
   /** The other's step is told of before the answer to this. */
@@ -295,12 +325,16 @@ describeTransports('a refresh token that somebody else has used', (start) => {
   }, 10_000)
 
   test('is nobody’s fault where the store has it by then, or a refresh is under way', async () => {
-    const { gateway, watched, tab, shelf } = await begin()
+    const { gateway, watched, look, tab, shelf } = await begin()
+    const later = async (): Promise<void> => {
+      await heard(watched)
+      const done = look()
+      gateway.clock.move(12_000)
+      watched.clock.move(12_000)
+      await done
+    }
     await tab().replaceAccessToken(shelf.token!.access_token)
-    await heard(watched)
-    gateway.clock.move(12_000)
-    watched.clock.move(12_000)
-    await heard(watched)
+    await later()
     expect(shelf.token).toMatchObject({ generation: 1 })
     expect(shelf.token).not.toHaveProperty('attempt')
     const attempt = 'a'.repeat(43)
@@ -308,10 +342,7 @@ describeTransports('a refresh token that somebody else has used', (start) => {
     // An honest step, whose answer is lost.
     const lossy = tab({ fetch: (...args) => fetch(...args).then(() => Promise.reject(new TypeError('lost'))) })
     await expect(lossy.replaceAccessToken(shelf.token.access_token)).rejects.toThrow(TokenUnavailable)
-    await heard(watched)
-    gateway.clock.move(12_000)
-    watched.clock.move(12_000)
-    await heard(watched)
+    await later()
     expect(shelf.token).toMatchObject({ generation: 1, attempt })
     expect(watched.states).toEqual(STEADY)
   })
@@ -437,6 +468,31 @@ describe('what is asked of a server', () => {
     await vi.waitFor(() => expect(tries).toHaveLength(4))
     expect(waits).toEqual([5000, 2500, 1250])
     expect(server.asked).toEqual([])
+  })
+
+  test('whose word comes while the token before is still being kept: once more, for the next', async () => {
+    const server = await telling((socket, { id }) => socket.send(JSON.stringify({ id, type: 'pong' })))
+    const asked: string[] = []
+    let keep: () => void = () => undefined
+    class Slow extends Auth {
+      override async renewSocket(_socket: unknown, current: string): Promise<string> {
+        asked.push(current)
+        if (asked.length > 1) return 'third'
+        await new Promise<void>((resolve) => {
+          keep = resolve
+        })
+        return 'second'
+      }
+    }
+    const { until, connection } = watch(new Slow(fetch, server.url, 'first'))
+    await until('open')
+    await server.ready
+    server.tell({ type: 'expiring', in: 60 })
+    await vi.waitFor(() => expect(asked).toEqual(['first']))
+    server.tell({ type: 'expiring', in: 60 })
+    await connection.command('ping', {})
+    keep()
+    await vi.waitFor(() => expect(asked).toEqual(['first', 'second']))
   })
 
   test('where the session is over: no more, and the server is who closes', async () => {
