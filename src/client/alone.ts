@@ -12,10 +12,20 @@ const LOCK_MS = 30_000
 /** Pages have locks over https and on localhost alone. */
 const platformLocks = (): Locks | null => (globalThis as { navigator?: { locks?: Locks } }).navigator?.locks ?? null
 
-/** Calls under the lock, or without it when it could not be had in time. */
-export const alone = async <T>(name: string, clock: ClientClock, call: () => Promise<T>): Promise<T> => {
+/** Locks of Node, which has a `process`, hold in one process, and others may have the same session. */
+const holdsForAll = (): boolean => !('process' in globalThis)
+
+/**
+ * Calls under the lock, or without it when it could not be had in time. `isAlone`: nobody who shares the session is in
+ * such a call at the same time.
+ */
+export const alone = async <T>(
+  name: string,
+  clock: ClientClock,
+  call: (isAlone: boolean) => Promise<T>,
+): Promise<T> => {
   const locks = platformLocks()
-  if (locks === null) return call()
+  if (locks === null) return call(false)
   const abort = new AbortController()
   const limit = clock.after(LOCK_MS, () => abort.abort())
   let begun = false
@@ -23,11 +33,11 @@ export const alone = async <T>(name: string, clock: ClientClock, call: () => Pro
     return await locks.request(name, { signal: abort.signal }, () => {
       begun = true
       limit.cancel()
-      return call()
+      return call(holdsForAll())
     })
   } catch (error) {
     if (begun) throw error
-    return call()
+    return call(false)
   } finally {
     limit.cancel()
   }

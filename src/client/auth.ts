@@ -1,4 +1,5 @@
 /** Who asks: an access token for every request and every socket, wherever it comes from. */
+import type { AuthenticatedSocket } from './socket.ts'
 
 export type Fetch = typeof globalThis.fetch
 
@@ -28,6 +29,22 @@ export abstract class AbstractAuth {
     const token = await this.getAccessToken()
     return token === refused ? null : token
   }
+
+  /**
+   * Has an open socket go on with another access token than `current`, which ends soon. Resolves to the one that it has
+   * now, null if there is no other yet. Rejects as `getAccessToken` and the socket's commands do.
+   */
+  async renewSocket(socket: AuthenticatedSocket, current: string): Promise<string | null> {
+    const token = await this.replaceAccessToken(current)
+    if (token !== null) await socket.command('auth/renew', { access_token: token })
+    return token
+  }
+
+  /**
+   * The session's refresh token is known to have reached this generation, some seconds ago. Where refresh tokens rotate:
+   * whoever keeps an older one, and has no refresh under way, was robbed or is out of date, and refreshes to find out.
+   */
+  async checkGeneration(_generation: number): Promise<void> {}
 
   /**
    * `fetch` with an access token. `path` begins at the host, with a slash or without one. If the server answers 401 it is

@@ -1,6 +1,7 @@
 /** Sending a browser to the login page and reading what it comes back with: PKCE (RFC 7636, S256) and state. */
 import { bareHost } from './auth.ts'
 import { TokenRefused } from './errors.ts'
+import { base64url, randomText } from './random.ts'
 
 export interface AuthorizeOptions {
   /** The server's address, as `https://auth.example.org`. */
@@ -22,14 +23,6 @@ export interface Authorization {
   readonly verifier: string | null
 }
 
-const base64url = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
-
-const random = (): string => base64url(crypto.getRandomValues(new Uint8Array(32)))
-
 const challengeOf = async (verifier: string): Promise<string> => {
   const { subtle } = crypto as { subtle?: typeof crypto.subtle }
   if (subtle === undefined)
@@ -40,8 +33,8 @@ const challengeOf = async (verifier: string): Promise<string> => {
 /** Makes the login page's address. Rejects where PKCE is wanted and the page has no `crypto.subtle`. */
 export const authorize = async (options: AuthorizeOptions): Promise<Authorization> => {
   const { host, clientId, redirectUri, pkce = true } = options
-  const state = random()
-  const verifier = pkce ? random() : null
+  const state = randomText()
+  const verifier = pkce ? randomText() : null
   const query = new URLSearchParams({
     response_type: 'code',
     client_id: clientId,

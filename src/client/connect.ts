@@ -4,6 +4,8 @@ import type { FieldsOf, ResultOf } from '../protocol/command.ts'
 import type { AbstractAuth } from './auth.ts'
 import { type ClientClock, type ClientTimer, platformClock } from './clock.ts'
 import { CommandFailed, ConnectionEnded, SocketClosed, TokenRefused, TokenUnavailable } from './errors.ts'
+import { onWake, watch } from './liveness.ts'
+import { keepRenewed } from './renewal.ts'
 import { afterMsOf, delayMs, type Next, nextOf } from './retry.ts'
 import {
   type AuthenticatedSocket,
@@ -69,9 +71,6 @@ export interface Connection<App extends Application = Application> {
 
 /** A socket that is not authenticated by then is given up. */
 const OPEN_MS = 15_000
-/** An open socket is asked this often whether it lives, and has so long to answer: a lost network closes nothing. */
-const PING_MS = 30_000
-const PONG_MS = 10_000
 /** A socket that lived so long was no failure. */
 const SETTLED_MS = 10_000
 
@@ -80,27 +79,11 @@ interface Outcome {
   readonly next: Next
   readonly error: Error
   readonly afterMs: number
-  /** The token that the socket was opened with; null if it did not come to that. */
+  /** The token that the socket had last; null if it did not come to that. */
   readonly token: string | null
 }
 
 const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)))
-
-/** Asks at intervals whether the socket lives. Returns what ends that. */
-const watch = (socket: AuthenticatedSocket, clock: ClientClock, dead: () => void): (() => void) => {
-  let timer: ClientTimer
-  const beat = (): void => {
-    timer = clock.after(PONG_MS, dead)
-    const answered = (): void => {
-      timer.cancel()
-      timer = clock.after(PING_MS, beat)
-    }
-    // A refusal, as of a server that goes down, is an answer too.
-    socket.command('ping', {}).then(answered, (error) => error instanceof CommandFailed && answered())
-  }
-  timer = clock.after(PING_MS, beat)
-  return () => timer.cancel()
-}
 
 /**
  * Connects, and goes on doing so until the session is over, a repetition would not help, or `close` is called. Nothing is
@@ -119,6 +102,7 @@ export const connect = <App extends Application = Application>(
   let wake: () => void = () => undefined
   let ended: ConnectionEnded | null = null
   let failures = 0
+  let tellsSessions = true
   let wasOpen = false
   let resolveClosed: (end: ConnectionEnded) => void
   const closed = new Promise<ConnectionEnded>((resolve) => {
@@ -143,26 +127,39 @@ export const connect = <App extends Application = Application>(
     resolveClosed(why)
   }
 
-  /** Serves the socket until it ends. */
-  const serve = async (socket: AuthenticatedSocket, abandon: () => void): Promise<SocketClosed> => {
+  const onUnknown = (): void => {
+    tellsSessions = false
+  }
+
+  /** Serves the socket until it ends; resolves to the token that it had last. */
+  const serve = async (
+    socket: AuthenticatedSocket,
+    hear: StartedSocket['hear'],
+    token: string,
+    abandon: () => void,
+  ): Promise<string> => {
     // Closed in the turn in which it was opened: what waits for a socket waits for the next.
-    if (started?.isOver() !== false) return socket.closed
+    if (started?.isOver() !== false) return token
     current = socket
     tell({ state: 'open', again: wasOpen })
     wasOpen = true
     const settled = clock.after(SETTLED_MS, () => {
       failures = 0
     })
-    const unwatch = watch(socket, clock, abandon)
+    const liveness = watch(socket, clock, abandon)
+    const asleep = onWake(liveness.probe)
     subscriptions.open(socket)
     for (const { resolve } of waiting) resolve(socket)
     waiting.clear()
-    const close = await socket.closed
+    const renewal = tellsSessions ? keepRenewed({ auth, socket, hear, token, clock, random, onUnknown }) : null
+    await socket.closed
     settled.cancel()
-    unwatch()
+    asleep()
+    liveness.stop()
+    renewal?.stop()
     current = null
     subscriptions.closed()
-    return close
+    return renewal?.token() ?? token
   }
 
   /** One socket, from its token to its end. `refused` is a token that the server did not take. */
@@ -187,9 +184,9 @@ export const connect = <App extends Application = Application>(
       started = socket
       const abandon = (): void => socket.abandon(1006, '')
       const limit = clock.after(OPEN_MS, abandon)
-      const { code, reason } = await socket.opened
-        .finally(() => limit.cancel())
-        .then((opened) => serve(opened, abandon))
+      const opened = await socket.opened.finally(() => limit.cancel())
+      token = await serve(opened, socket.hear, token, abandon)
+      const { code, reason } = await opened.closed
       return { next: nextOf(code), error: new SocketClosed(code, reason), afterMs: afterMsOf(reason), token }
     } catch (thrown) {
       const error = asError(thrown)
@@ -204,14 +201,24 @@ export const connect = <App extends Application = Application>(
     }
   }
 
-  const pause = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = clock.after(ms, resolve)
-      wake = () => {
-        timer.cancel()
-        resolve()
-      }
+  /** `isOurs`: the server asked for none of it, and whoever comes back into a network need not wait for the rest. */
+  const pause = async (ms: number, isOurs: boolean): Promise<void> => {
+    let timer: ClientTimer | undefined
+    let asleep = (): void => undefined
+    await new Promise<void>((resolve) => {
+      const over = (): void => resolve()
+      timer = clock.after(ms, over)
+      wake = over
+      asleep = onWake(() => {
+        if (!isOurs) return
+        failures = 0
+        timer?.cancel()
+        timer = clock.after(delayMs(0, random, 0), over)
+      })
     })
+    timer?.cancel()
+    asleep()
+  }
 
   const run = async (): Promise<void> => {
     let refused: string | null = null
@@ -229,7 +236,7 @@ export const connect = <App extends Application = Application>(
       if (next === 'refresh' && error instanceof CommandFailed) continue
       const ms = delayMs(failures++, random, afterMs)
       tell({ state: 'waiting', ms, error })
-      await pause(ms)
+      await pause(ms, afterMs === 0)
     }
   }
 

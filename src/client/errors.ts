@@ -47,7 +47,7 @@ export class TokenRefused extends Error {
 /** There is no access token at the moment: the server could not be reached or cannot serve. The session is not over. */
 export class TokenUnavailable extends Error {
   override readonly name = 'TokenUnavailable'
-  /** The HTTP status; 0 where there was no answer. */
+  /** The HTTP status; 0 where there was no answer, and over a socket. */
   readonly status: number
   /** Milliseconds that the server asks to wait; null if it said nothing. */
   readonly retryAfterMs: number | null

@@ -1,4 +1,4 @@
-/** An authenticated socket with typed commands. It holds the access token only until it was sent, and stores nothing. */
+/** A socket with typed commands, authenticated or about to be. It holds the access token only until it was sent, and stores nothing. */
 import type {
   Application,
   CommandsOf,
@@ -24,7 +24,8 @@ export interface WebSocketLike {
 export interface OpenOptions {
   /** The server's address, as `https://auth.example.org`. */
   readonly url: string
-  readonly accessToken: string
+  /** Null: it is not authenticated, for what anyone may ask, as a login (`auth/login_flow`). */
+  readonly accessToken: string | null
   /** Needed where there is no global WebSocket, as in Node 20. */
   readonly WebSocket?: new (
     url: string,
@@ -90,6 +91,12 @@ export interface AuthenticatedSocket<App extends Application = Application> {
 /** A socket that may not be open yet. */
 export interface StartedSocket {
   readonly opened: Promise<AuthenticatedSocket>
+  /** As `subscribe`, for as long as the socket lives; resolves to the command's result. */
+  hear<T extends SubscribeType>(
+    type: T,
+    fields: FieldsOf<AllCommands[T]>,
+    onEvent: (event: EventOf<T>) => void,
+  ): Promise<ResultOf<AllCommands[T]>>
   /** True from the moment that it ended, a turn before `closed` tells. */
   isOver(): boolean
   /** Ends it on this side at once: nothing is heard from it any more, and `closed` resolves. */
@@ -155,15 +162,19 @@ export const startSocket = ({ url, accessToken, WebSocket }: OpenOptions): Start
 
   const command: AuthenticatedSocket['command'] = (type, fields) => ask(++lastId, type, fields)
 
-  const subscribe = async (type: SubscribeType, fields: object, onEvent: (event: never) => void) => {
-    const id = ++lastId
+  const listen = async (id: number, type: string, fields: object, onEvent: (event: never) => void): Promise<never> => {
     listeners.set(id, onEvent)
     try {
-      await ask(id, type, fields)
+      return await ask(id, type, fields)
     } catch (error) {
       listeners.delete(id)
       throw error
     }
+  }
+
+  const subscribe = async (type: SubscribeType, fields: object, onEvent: (event: never) => void) => {
+    const id = ++lastId
+    await listen(id, type, fields, onEvent)
     return async () => {
       if (!listeners.delete(id)) return
       try {
@@ -175,6 +186,8 @@ export const startSocket = ({ url, accessToken, WebSocket }: OpenOptions): Start
     }
   }
 
+  const authenticated: AuthenticatedSocket = { command, subscribe, closed, close: () => socket.close() }
+
   /** In a turn of its own: a listener that throws leaves the rest of the frame alone. */
   const heard = (id: number, event: unknown): void => {
     if (listeners.has(id)) queueMicrotask(() => listeners.get(id)?.(event as never))
@@ -184,10 +197,11 @@ export const startSocket = ({ url, accessToken, WebSocket }: OpenOptions): Start
     const id = answer.id ?? 0
     switch (answer.type) {
       case 'auth_required':
-        socket.send(JSON.stringify({ type: 'auth', access_token: accessToken }))
+        if (accessToken === null) resolveOpen(authenticated)
+        else socket.send(JSON.stringify({ type: 'auth', access_token: accessToken }))
         return
       case 'auth_ok':
-        resolveOpen({ command, subscribe, closed, close: () => socket.close() })
+        resolveOpen(authenticated)
         return
       case 'auth_invalid':
         rejectOpen(new CommandFailed('auth_invalid', answer.message ?? ''))
@@ -230,10 +244,12 @@ export const startSocket = ({ url, accessToken, WebSocket }: OpenOptions): Start
   socket.onerror = () => undefined
   socket.onclose = ({ code, reason }: { code: number; reason: string }) => end(code, reason)
 
-  return { opened, isOver: () => ended !== null, abandon }
+  const hear: StartedSocket['hear'] = (type, fields, onEvent) => listen(++lastId, type, fields, onEvent)
+
+  return { opened, hear, isOver: () => ended !== null, abandon }
 }
 
-/** Opens a socket and authenticates it. Rejects with `CommandFailed` `auth_invalid`, or `SocketClosed`. */
+/** Opens a socket and authenticates it, if there is a token. Rejects with `CommandFailed` `auth_invalid`, or `SocketClosed`. */
 export const openSocket = async <App extends Application = Application>(
   options: OpenOptions,
 ): Promise<AuthenticatedSocket<App>> => {

@@ -1,7 +1,14 @@
-/** Requests to the token endpoints, with their refusals as errors. */
+/** Requests for tokens, to the endpoints or over a socket, with their refusals as errors. */
 import type { Fetch } from './auth.ts'
 import type { ClientClock } from './clock.ts'
-import { TokenRefused, TokenUnavailable } from './errors.ts'
+import { CommandFailed, TokenRefused, TokenUnavailable } from './errors.ts'
+import type { AuthenticatedSocket } from './socket.ts'
+
+/** A request for tokens as the endpoint has it (RFC 6749 sections 4.1.3 and 6). */
+export type TokenFields = Readonly<Record<string, string>> & { readonly grant_type: string }
+
+/** Sends the request and resolves to the answer's JSON. Rejects with `TokenRefused` or `TokenUnavailable`. */
+export type Send = (fields: TokenFields) => Promise<unknown>
 
 /** An answer that takes longer is given up. */
 const LIMIT_MS = 15_000
@@ -56,6 +63,31 @@ export const postForm = async (
     limit.cancel()
   }
 }
+
+/** Sends requests over a socket; with `authenticate` it goes on as the session that they are answered with. */
+export const overSocket =
+  (socket: AuthenticatedSocket, clock: ClientClock, authenticate: boolean): Send =>
+  async ({ rotate, ...fields }) => {
+    let late = (): void => undefined
+    const limit = clock.after(LIMIT_MS, () => late())
+    try {
+      return await new Promise((resolve, reject) => {
+        late = () => reject(new TokenUnavailable('the server did not answer'))
+        socket
+          .command('auth/token', { ...fields, ...(rotate === undefined ? {} : { rotate: true }), authenticate })
+          .then(resolve, reject)
+      })
+    } catch (error) {
+      if (error instanceof TokenUnavailable) throw error
+      if (!(error instanceof CommandFailed)) {
+        throw new TokenUnavailable('the socket ended before the answer', 0, null, error)
+      }
+      if (FINAL.has(error.code)) throw new TokenRefused(error.code, error.message)
+      throw new TokenUnavailable(error.message, 0, error.retryAfterMs, error)
+    } finally {
+      limit.cancel()
+    }
+  }
 
 const readJson = (text: string): unknown => {
   try {

@@ -2,7 +2,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Token } from '../../src/client/index.ts'
 import { closeRigs, MovableClock, rig, session } from '../rig.ts'
-import { counting, REFRESH, sessionOf } from './tools.ts'
+import { counting, queueLocks, REFRESH, sessionOf } from './tools.ts'
 
 afterEach(async () => {
   vi.unstubAllGlobals()
@@ -14,16 +14,8 @@ interface Options {
 }
 
 test('of ten tabs that find their token expired at once, one refreshes and the others take what it kept', async () => {
-  const names = new Set<string>()
-  let last: Promise<unknown> = Promise.resolve()
-  // Node 20 has no locks of its own: one queue, as a browser's.
-  const request = (name: string, _options: Options, call: () => Promise<unknown>): Promise<unknown> => {
-    names.add(name)
-    const mine = last.then(call)
-    last = mine.catch(() => undefined)
-    return mine
-  }
-  vi.stubGlobal('navigator', { locks: { request } })
+  const { names, navigator } = queueLocks()
+  vi.stubGlobal('navigator', navigator)
   const gateway = await rig()
   const tokens = await session(gateway.url)
   const { fetch, asked } = counting()

@@ -160,19 +160,23 @@ describeTransports('a session', (start) => {
     expect(await refusal(auth.getAccessToken())).toMatchObject({ name: 'TokenRefused', code: 'logged_out' })
   })
 
-  test('carries on a refresh token that an answer changes, with its generation', async () => {
+  test('carries on a refresh token that an answer changes, though it began without attempts and gets none', async () => {
     const { gateway, tokens } = await begin()
     const updated: Token[] = []
     // This server keeps a session's refresh token; the answer is given another on its way.
+    const sent: string[] = []
     const rotating: Fetch = async (input, init) => {
+      sent.push(String(init?.body))
       const answer = (await (await fetch(input, init)).json()) as object
       return Response.json({ ...answer, refresh_token: 'the next', generation: 7 })
     }
     const auth = sessionOf(gateway, tokens, { fetch: rotating, tokenUpdater: (token) => void updated.push(token) })
     gateway.clock.move(31 * MINUTE)
     await auth.getAccessToken()
-    expect(updated).toMatchObject([{ refresh_token: 'the next', generation: 7 }])
+    expect(updated).toMatchObject([{ refresh_token: 'the next' }])
     expect(auth.token).toBe(updated[0])
+    expect(auth.token).not.toHaveProperty('generation')
+    expect(sent.join()).not.toContain('attempt')
   })
 
   test('can be refreshed another way by the application, and is shared and kept all the same', async () => {

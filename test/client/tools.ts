@@ -14,7 +14,7 @@ import {
   type SessionOptions,
   type Token,
 } from '../../src/client/index.ts'
-import { CLIENT_ID, MovableClock, type Rig, type Tokens } from '../rig.ts'
+import { CLIENT_ID, MovableClock, onboard, REDIRECT_URI, type Rig, type Tokens } from '../rig.ts'
 
 /** A fetch that notes the paths that were asked for, as `POST /auth/token`. */
 export const counting = (): { fetch: Fetch; asked: string[] } => {
@@ -43,6 +43,65 @@ export const sessionOf = (gateway: Rig, tokens: Tokens, more: Partial<SessionOpt
   const clock = more.clock ?? gateway.clock
   const token = kept(tokens, clock.now())
   return new OAuth2Session({ fetch, host: gateway.url, clientId: CLIENT_ID, token, clock, ...more })
+}
+
+/** A store that tabs share: it answers later, and keeps what it is given in place of what was there. */
+export interface Shelf {
+  token: Token | null
+  /** All that was kept, with what it replaced by its own account. */
+  readonly kept: [token: Token, before: Token | null][]
+  readonly options: Required<Pick<SessionOptions, 'tokenLoader' | 'tokenUpdater'>>
+}
+
+export const newShelf = (): Shelf => {
+  const later = () => new Promise((resolve) => setImmediate(resolve))
+  const shelf: Shelf = {
+    token: null,
+    kept: [],
+    options: {
+      tokenLoader: async () => {
+        await later()
+        return shelf.token
+      },
+      tokenUpdater: async (token, before) => {
+        await later()
+        shelf.kept.push([token, before])
+        shelf.token = token
+      },
+    },
+  }
+  return shelf
+}
+
+/** A session whose refresh token rotates, kept on a shelf, of the owner that this makes. */
+export const rotatingSession = async (gateway: Rig, more: Partial<SessionOptions> = {}) => {
+  const shelf = newShelf()
+  const options = { fetch, host: gateway.url, clientId: CLIENT_ID, clock: gateway.clock, ...shelf.options, ...more }
+  const code = await onboard(gateway.url)
+  const login = { ...options, fetch, code, verifier: null, redirectUri: REDIRECT_URI, rotate: true }
+  await OAuth2Session.exchange(login)
+  /** Another tab, or this one after a crash: it knows what is kept. */
+  const tab = (other: Partial<SessionOptions> = {}) => new OAuth2Session({ ...options, ...other, token: shelf.token! })
+  return { shelf, auth: tab(), tab }
+}
+
+/** Moves on to the next second, so that a new access token is another text, and asks for one. */
+export const refreshed = async (gateway: Rig, auth: OAuth2Session): Promise<string> => {
+  gateway.clock.move(1000)
+  return auth.replaceAccessToken(auth.token.access_token)
+}
+
+/** One queue for all, as a browser's Web Locks; Node 20 has none. */
+export const queueLocks = (): { names: Set<string>; navigator: object } => {
+  const names = new Set<string>()
+  let last: Promise<unknown> = Promise.resolve()
+  const request = (name: string, _options: object, call: () => Promise<unknown>): Promise<unknown> => {
+    names.add(name)
+    const mine = last.then(call)
+    last = mine.catch(() => undefined)
+    return mine
+  }
+  return { names, navigator: { locks: { request } } }
 }
 
 /** What a promise was rejected with. */
@@ -150,6 +209,8 @@ export interface Script {
   /** Said in the place of the first message. */
   readonly first?: string
   readonly accepts?: (token: string) => boolean
+  /** True: `auth/subscribe` is answered by `onMessage`; else it is a command that the server does not know. */
+  readonly tellsSessions?: boolean
   /** After `auth_ok`; `nth` counts sockets from 0. */
   readonly onOpen?: (socket: WebSocket, nth: number) => void
   readonly onMessage?: (socket: WebSocket, message: { id: number; type: string }, nth: number) => void
@@ -160,6 +221,7 @@ export const scriptedServer = async ({
   mute,
   first,
   accepts = () => true,
+  tellsSessions = false,
   onOpen,
   onMessage,
 }: Script): Promise<Scripted> => {
@@ -173,6 +235,11 @@ export const scriptedServer = async ({
     if (mute === true) return
     socket.on('message', (data: Buffer) => {
       const message = JSON.parse(data.toString()) as { id: number; type: string; access_token: string }
+      if (message.type === 'auth/subscribe' && !tellsSessions) {
+        const error = { code: 'unknown_command', message: 'Unknown command.' }
+        socket.send(JSON.stringify({ id: message.id, type: 'result', success: false, error }))
+        return
+      }
       if (message.type !== 'auth') {
         onMessage?.(socket, message, nth)
         return
