@@ -39,7 +39,7 @@ describeTransports('a step-up', (start) => {
   }
 
   test('is a form, a wrong answer the same form with what is wrong, and a right one no code', async () => {
-    const { ask, tokens, gateway } = await opened()
+    const { ask, open, gateway } = await opened()
     const form = await begin(ask)
     expect(form).toMatchObject({
       type: 'form',
@@ -48,7 +48,11 @@ describeTransports('a step-up', (start) => {
       errors: {},
       data_schema: [{ name: 'username' }, { name: 'password' }],
     })
+    const { raw: listening, ask: listen } = await open()
+    await told(listen, 'config/auth/subscribe')
     expect(await prove(ask, form.flow_id, 'wrong')).toEqual({ ...form, errors: { base: 'invalid_auth' } })
+    const failed = { type: 'login_failed', user_id: expect.any(String), reason: 'invalid_auth' }
+    expect(await listening.next()).toMatchObject({ event: failed })
     expect(await told(ask, 'auth/step_up/step', { flow_id: form.flow_id, user_input: { username: 'x' } })).toBe(
       'invalid_format',
     )
@@ -63,7 +67,6 @@ describeTransports('a step-up', (start) => {
     expect(await told(ask, 'auth/step_up', { handler: ['nobody', null] })).toBe('not_found')
     // Nobody got a session by it.
     expect((await told(ask, 'auth/refresh_tokens')) as object[]).toHaveLength(1)
-    expect(tokens.access_token).not.toBe(undefined)
     expect(gateway.logged).toContainEqual(expect.objectContaining({ msg: 'step-up', provider: 'homeassistant' }))
   })
 
