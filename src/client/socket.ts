@@ -1,4 +1,4 @@
-/** A socket with typed commands, authenticated or about to be. It holds the access token only until it was sent, and stores nothing. */
+/** A socket with typed commands. It holds the access token, if it has one, only until it was sent, and stores nothing. */
 import type {
   Application,
   CommandsOf,

@@ -70,6 +70,9 @@ const noting = () => {
   return { WebSocket: Noting, renewing: () => sent.filter((type) => ['auth/token', 'auth/renew'].includes(type)) }
 }
 
+/** What was begun by then has gone as far as it can without the network. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 /** Only what was open in one piece all the time has these states. */
 const STEADY = [{ state: 'connecting' }, { state: 'open', again: false }]
 
@@ -496,32 +499,52 @@ describe('what is asked of a server', () => {
   })
 
   test('where the session is over: no more, and the server is who closes', async () => {
-    const server = await telling(() => undefined)
+    const server = await telling((socket, { id }) => socket.send(JSON.stringify({ id, type: 'pong' })))
+    let tries = 0
     class Over extends Auth {
       override replaceAccessToken(): Promise<string | null> {
+        tries++
         return Promise.reject(new TokenRefused('invalid_grant'))
       }
     }
     const auth = new Over(fetch, server.url, 'token')
     const next = renewals(auth)
-    const { until, connection } = watch(auth)
+    const { until, connection, clock } = watch(auth)
     await until('open')
     await server.ready
     const failed = next()
     server.tell({ type: 'expiring', in: 60 })
     expect(await failed).toBeInstanceOf(TokenRefused)
+    await turn()
+    clock.move(29_000)
+    await turn()
+    clock.move(10_000)
+    await turn()
+    expect(tries).toBe(1)
     expect(connection.state).toEqual({ state: 'open', again: false })
   })
 })
 
-/** As a page's window and document, where they are used. */
+/** As a page's window and document, where they are used; `listening` are the events that somebody waits for. */
 const stubPage = () => {
-  const window = new EventTarget()
-  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' })
+  const listening: string[] = []
+  class Target extends EventTarget {
+    override addEventListener(...args: Parameters<EventTarget['addEventListener']>): void {
+      listening.push(args[0])
+      super.addEventListener(...args)
+    }
+
+    override removeEventListener(...args: Parameters<EventTarget['removeEventListener']>): void {
+      listening.splice(listening.indexOf(args[0]), 1)
+      super.removeEventListener(...args)
+    }
+  }
+  const window = new Target()
+  const document = Object.assign(new Target(), { visibilityState: 'visible' })
   vi.stubGlobal('document', document)
   vi.stubGlobal('addEventListener', window.addEventListener.bind(window))
   vi.stubGlobal('removeEventListener', window.removeEventListener.bind(window))
-  return { window, document }
+  return { window, document, listening }
 }
 
 describe('a page that comes back', () => {
@@ -544,20 +567,23 @@ describe('a page that comes back', () => {
   test.each(['online', 'pageshow', 'visibilitychange'])('probes its socket at once: %s', async (type) => {
     const { window, document } = stubPage()
     const server = await pinged()
-    const { until, clock } = watch(new Manager(fetch, server.url))
+    const { connection, until, clock } = watch(new Manager(fetch, server.url))
     await until('open')
     const asked = server.next()
     ;(type === 'visibilitychange' ? document : window).dispatchEvent(new Event(type))
     await asked
     // While an answer is due it is not asked again.
     window.dispatchEvent(new Event('online'))
+    const more = server.next()
+    connection.command('auth/current_user', {}).catch(() => undefined)
+    await more
+    expect(server.pings).toEqual([0])
     clock.move(10_000)
     expect(await until('waiting')).toMatchObject({ error: { code: 1006 } })
-    expect(server.pings).toEqual([0])
   })
 
   test('does not when it goes, and hears nothing more once it is closed', async () => {
-    const { window, document } = stubPage()
+    const { window, document, listening } = stubPage()
     const server = await pinged()
     const { until, connection } = watch(new Manager(fetch, server.url))
     await until('open')
@@ -566,8 +592,12 @@ describe('a page that comes back', () => {
     const answer = connection.command('auth/current_user', {}).catch(() => undefined)
     await server.next()
     expect(server.pings).toEqual([])
+    expect(listening.sort()).toEqual(['online', 'pageshow', 'visibilitychange'])
     connection.close()
     await answer
+    await connection.closed
+    await turn()
+    expect(listening).toEqual([])
     window.dispatchEvent(new Event('online'))
     document.visibilityState = 'visible'
     document.dispatchEvent(new Event('visibilitychange'))
@@ -578,7 +608,7 @@ describe('a page that comes back', () => {
     const { window } = stubPage()
     let reason = ''
     const server = await scriptedServer({ onOpen: (socket) => socket.close(4001, reason) })
-    const { until, clock } = watch(new Manager(fetch, server.url), { random: () => 1 })
+    const { connection, until, clock } = watch(new Manager(fetch, server.url), { random: () => 1 })
     for (const ms of [1000, 2000, 4000]) {
       expect(await until('waiting')).toMatchObject({ ms })
       clock.move(ms)
@@ -590,7 +620,8 @@ describe('a page that comes back', () => {
     expect(await until('waiting')).toMatchObject({ ms: 6000 })
     window.dispatchEvent(new Event('online'))
     clock.move(5999)
-    expect(server.opened()).toBe(5)
+    await turn()
+    expect(connection.state).toMatchObject({ state: 'waiting', ms: 6000 })
     clock.move(1)
     await until('waiting')
     expect(server.opened()).toBe(6)

@@ -233,6 +233,24 @@ describe('two tabs that begin at once', () => {
     expect(first[0]).toMatch(ATTEMPT)
   })
 
+  test('send one attempt where the store tells one of them later than the other', async () => {
+    vi.stubGlobal('navigator', {})
+    const gateway = await rig()
+    const { fetch, attempts } = noting()
+    const { shelf, tab } = await rotatingSession(gateway, { fetch })
+    const slow = tab({
+      tokenLoader: async () => {
+        const token = await shelf.options.tokenLoader()
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        return token
+      },
+    })
+    gateway.clock.move(31 * MINUTE)
+    await Promise.all([tab().getAccessToken(), slow.getAccessToken()])
+    expect(new Set(attempts).size).toBe(1)
+    expect(shelf.token).toMatchObject({ generation: 1 })
+  })
+
   test('send one request with Web Locks, and all come in', async () => {
     vi.stubGlobal('navigator', queueLocks().navigator)
     const { fetch, attempts } = noting()
