@@ -37,7 +37,7 @@ const plotOf = (finding: Finding): Plot | null => {
     return {
       title: finding.title,
       x: 'round',
-      y: 'rate, to the baseline of the same round',
+      y: 'rate ratio of the round',
       names: finding.lines.map(({ name }) => name),
       data: [rounds, ...finding.lines.map(({ slices }) => slices.map(({ rate }, i) => rate / baseline[i]!.rate))],
       ticks: null,
@@ -76,9 +76,9 @@ for (const [i, plot] of plots.entries()) {
   const axis = { stroke: ink, grid: { stroke: grid }, ticks: { stroke: grid } }
   const values = plot.ticks === null ? undefined : (_, at) => at.map((x) => plot.ticks[x] ?? '')
   new uPlot({
-    width: Math.min(960, Math.max(320, document.body.clientWidth)), height: 320,
+    width: Math.min(960, box.clientWidth), height: 320,
     scales: { x: { time: false }, y: plot.ticks === null ? {} : { distr: 3 } },
-    axes: [{ ...axis, label: plot.x, ...(values === undefined ? {} : { values, splits: () => plot.ticks.map((_, x) => x) }) }, { ...axis, label: plot.y, size: 70 }],
+    axes: [{ ...axis, label: plot.x, ...(values === undefined ? { incrs: [1, 2, 5, 10, 20, 50, 100] } : { values, splits: () => plot.ticks.map((_, x) => x) }) }, { ...axis, label: plot.y, size: 70 }],
     series: [{ label: plot.x }, ...plot.names.map((label, n) => ({ label, stroke: colors[n % colors.length], width: 2, points: { show: true } }))],
   }, plot.data, box)
 }
