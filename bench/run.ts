@@ -7,7 +7,7 @@ import { createProgress } from './progress.ts'
 import { reportHtml } from './report/html.ts'
 import { describeMachine, type Report } from './report/report.ts'
 import { reportText } from './report/table.ts'
-import { Bench, type Scenario } from './scenario.ts'
+import { Bench, type BenchOptions, type Scenario } from './scenario.ts'
 import { command } from './scenarios/command.ts'
 import { connect } from './scenarios/connect.ts'
 import { idle } from './scenarios/idle.ts'
@@ -20,6 +20,7 @@ import { scale } from './scenarios/scale.ts'
 import { storm } from './scenarios/storm.ts'
 import { verify } from './scenarios/verify.ts'
 import type { Inside, Target } from './target.ts'
+import { bareAnswers, PONG, startBare } from './targets/bare.ts'
 
 export { WrongUse }
 
@@ -46,6 +47,16 @@ const attach = ({ url, tokens, dialect, pid }: Attached): Target => ({
   stop: () => Promise.resolve(),
 })
 
+/** Without a word about transports those are measured that load here: uWebSockets.js has no binary for some versions of Node. */
+const withWhatLoads = async (options: BenchOptions): Promise<BenchOptions> => {
+  try {
+    await (await startBare('uws', bareAnswers(PONG), null)).stop()
+    return options
+  } catch {
+    return { ...options, transports: ['ws'] }
+  }
+}
+
 /** About so many steps a scenario takes for each contestant. */
 const STEPS = 4
 
@@ -54,8 +65,9 @@ export const run = async (
   given: { readonly scenarios: readonly string[]; readonly flags: Readonly<Record<string, unknown>> },
   inside: Inside,
 ): Promise<void> => {
-  const { options, attached, peers, json, html } = readFlags(given.flags)
+  const { options: asked, attached, peers, json, html } = readFlags(given.flags)
   const scenarios = chosen(given.scenarios)
+  const options = given.flags['transport'] === undefined ? await withWhatLoads(asked) : asked
   if (options.cores === 'same') pin(process.pid, '0')
   else if (options.cores === 'split') pin(process.pid, '1-63')
   const others: Target[] = attached === null ? [] : [attach(attached)]

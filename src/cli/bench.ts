@@ -36,7 +36,7 @@ export const benchCommand = (): Command =>
     .option('--url <url>', 'measure this server as well; it speaks the dialect of --dialect')
     .option('--token <token>', 'an access token of that server; may be given again', collect)
     .option('--pid <number>', 'its process, if it runs here: for CPU time and memory')
-    .option('--dialect <name>', 'latchkey, homeAssistant or centrifugo (default latchkey)')
+    .option('--dialect <name>', 'latchkey, homeAssistant, centrifugo, socketIo, graphqlWs or nats (default latchkey)')
     .option(
       '--peer <script>',
       'start another system with a script of bench/peers, and measure it as well; may be given again',
