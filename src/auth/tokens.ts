@@ -46,6 +46,18 @@ export interface Refresh {
 
 type Refreshed = TokenAnswer | TokenRefusal
 
+/** A rotating token that was shown, and what it was taken for. */
+export interface ShownToken {
+  /** `ahead`: a step from a generation that was never kept, as after a lost write. `reuse`: the session is over. */
+  readonly as: 'step' | 'ahead' | 'replay' | 'race' | 'reuse'
+  /** As it was before. */
+  readonly grant: Grant
+  readonly shown: number
+  /** Of the newest token, as it is now. */
+  readonly generation: number
+  readonly address: string
+}
+
 /** A new long-lived token for a person, or why there is none. */
 export type LongLived = { readonly token: string } | { readonly error: 'name_taken' | 'revoked' | 'user_inactive' }
 
@@ -86,14 +98,14 @@ const REAP_BATCH = 500
 /** Refresh tokens whose grant is known, so that the store is not asked for it. */
 const CAPACITY = 100_000
 
-/** `onRotated` is called when a rotating token has made its next step. */
+/** `onShown` is called after the commit, for what was judged by its generation and not refused for another reason. */
 export const createTokens = (
   store: Store,
   keys: Keys,
   clock: Clock,
   lifetimes: TokenLifetimes,
   known: Pick<Verifier, 'grant' | 'extended'>,
-  onRotated: (grant: Grant, generation: number) => void = () => undefined,
+  onShown: (shown: ShownToken) => void = () => undefined,
 ): TokenRules => {
   const accessToken = (token: RefreshToken): string => {
     const iat = Math.floor(clock.now() / 1000)
@@ -214,12 +226,24 @@ export const createTokens = (
       const expireAt = token.expireAt === null ? null : now + lifetimes.refreshTokenIdleMs
       return { kind: 'advance', rotation: verdict.rotation, ip: address, expireAt } as const
     })
-    if (outcome === null || outcome.step.kind === 'end') return { error: 'invalid_grant' }
+    if (outcome === null) return { error: 'invalid_grant' }
     const { grant, step } = outcome
-    if (step.kind === 'stay' && step.refusal !== null) return step.refusal
-    const now = step.kind === 'advance' ? step.rotation.generation : grant.token.rotation!.generation
-    if (step.kind === 'advance') onRotated(grant, now)
-    else await recordUse(id, grant.token.expireAt, address)
+    const before = grant.token.rotation?.generation ?? 0
+    const now = step.kind === 'advance' ? step.rotation.generation : before
+    const tell = (as: ShownToken['as']): void => onShown({ as, grant, shown: generation, generation: now, address })
+    if (step.kind === 'end') {
+      tell('reuse')
+      return { error: 'invalid_grant' }
+    }
+    if (step.kind === 'advance') {
+      tell(generation > before ? 'ahead' : 'step')
+    } else if (step.refusal === null) {
+      tell('replay')
+      await recordUse(id, grant.token.expireAt, address)
+    } else {
+      if (step.refusal.error === 'raced') tell('race')
+      return step.refusal
+    }
     return {
       access_token: accessToken(grant.token),
       token_type: 'Bearer',

@@ -56,6 +56,7 @@ import { connectionHandlers, profileHandlers } from './profile.ts'
 import { createResolve } from './proxies.ts'
 import { startReaper } from './reaper.ts'
 import { createRightsText } from './rights.ts'
+import { createRotationLog } from './rotation-log.ts'
 import { sessionHandlers } from './session.ts'
 import { SessionEvents } from './session-events.ts'
 import { sessionsHandlers } from './sessions.ts'
@@ -147,9 +148,11 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
     log.warn({ group, why }, 'a policy is not valid: what is wrong in it allows nothing'),
   )
   const verifier = new Verifier(store.tokens, feed, keys, clock, permissions)
-  const tokens = createTokens(store, keys, clock, options, verifier, ({ token }, generation) =>
-    sessionEvents.rotated(token.id, generation),
-  )
+  const logRotation = createRotationLog(log)
+  const tokens = createTokens(store, keys, clock, options, verifier, (shown) => {
+    logRotation(shown)
+    if (shown.as === 'step' || shown.as === 'ahead') sessionEvents.rotated(shown.grant.token.id, shown.generation)
+  })
   const hub = new Hub(verifier, feed)
   const approvals = new Approvals(feed, clock)
   const fanOut = new FanOut()

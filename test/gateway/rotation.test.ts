@@ -1,7 +1,12 @@
 /** Rotating refresh tokens as a client and a thief see them. */
 
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { rotatingToken } from '../../src/auth/rotation.ts'
+import { deriveKeys } from '../../src/auth/secrets.ts'
+import type { GrantId } from '../../src/store/model.ts'
 import {
   authenticated,
   CLIENT_ID,
@@ -11,6 +16,7 @@ import {
   onboard,
   postForm,
   type Rig,
+  rawSocket,
   session,
   type Tokens,
 } from '../rig.ts'
@@ -205,5 +211,71 @@ describeTransports('a rotating refresh token', (start) => {
     expect([await introspect(tokens.refresh_token), await introspect(body.refresh_token)]).toEqual([false, true])
     // Asking is no use of it.
     expect((await refresh(gateway, body.refresh_token, newAttempt())).status).toBe(200)
+  })
+
+  test('logs a session out over a socket too, with an older generation', async () => {
+    const { gateway, tokens } = await begin()
+    const owners = await authenticated(gateway.url, tokens.access_token)
+    const next = await refresh(gateway, tokens.refresh_token, newAttempt())
+    const stranger = rawSocket(gateway.url)
+    await stranger.next()
+    stranger.send({ id: 1, type: 'auth/revoke', token: tokens.refresh_token })
+    expect(await stranger.next()).toEqual({ id: 1, type: 'result', success: true, result: null })
+    // A log-out and no theft.
+    expect((await owners.closed).code).toBe(4200)
+    expect(await refresh(gateway, next.body.refresh_token, newAttempt())).toEqual(INVALID)
+  })
+
+  test('that was used twice is told to the user’s other sessions, which live on (B27)', async () => {
+    const { gateway, tokens } = await begin()
+    const other = await rotating(gateway)
+    const listening = await authenticated(gateway.url, other.access_token)
+    const ask = asker(listening)
+    await ask('auth/subscribe')
+    for (let n = 0, last = tokens.refresh_token; n < 2; n++) {
+      last = (await refresh(gateway, last, newAttempt())).body.refresh_token
+    }
+    expect(await refresh(gateway, tokens.refresh_token, newAttempt())).toEqual(INVALID)
+    expect(await listening.next()).toMatchObject({
+      id: 1,
+      event: { type: 'session_removed', refresh_token_id: grantOf(tokens.access_token), reason: 'reuse' },
+    })
+    expect(await ask('ping')).toEqual({ id: 2, type: 'pong' })
+    expect((await refresh(gateway, other.refresh_token, newAttempt())).status).toBe(200)
+  })
+
+  test('that was used twice, shown on a socket of its own session, closes that socket with the others', async () => {
+    const { gateway, tokens } = await begin()
+    const sockets = [
+      await authenticated(gateway.url, tokens.access_token),
+      await authenticated(gateway.url, tokens.access_token),
+    ]
+    const next = await refresh(gateway, tokens.refresh_token, newAttempt())
+    await refresh(gateway, next.body.refresh_token, newAttempt())
+    const shown = { grant_type: 'refresh_token', client_id: CLIENT_ID, refresh_token: tokens.refresh_token }
+    sockets[0]!.send({ id: 1, type: 'auth/token', ...shown, attempt: newAttempt(), authenticate: true })
+    for (const { closed } of sockets) expect((await closed).code).toBe(4203)
+  })
+
+  test('stands in the log by what it was taken for, and never itself', async () => {
+    const { gateway, tokens } = await begin()
+    const attempt = newAttempt()
+    const { body } = await refresh(gateway, tokens.refresh_token, attempt)
+    await refresh(gateway, tokens.refresh_token, attempt)
+    await refresh(gateway, tokens.refresh_token, newAttempt())
+    // What the server would have given out, had its last steps not been lost.
+    const { refreshKey } = deriveKeys(readFileSync(join(gateway.dataDir, 'pepper')))
+    const ahead = rotatingToken(refreshKey, grantOf(tokens.access_token) as GrantId, 4)
+    expect((await refresh(gateway, ahead, newAttempt())).body.generation).toBe(5)
+    await refresh(gateway, tokens.refresh_token, attempt)
+    const about = { grant: grantOf(tokens.access_token), client_id: CLIENT_ID, address: '127.0.0.1' }
+    expect(gateway.logged.filter(({ event }) => String(event).startsWith('refresh_'))).toMatchObject([
+      { event: 'refresh_replayed', level: 30, ...about, shown: 0, generation: 1 },
+      { event: 'refresh_raced', level: 30, ...about, shown: 0, generation: 1 },
+      { event: 'refresh_ahead', level: 40, ...about, shown: 4, generation: 5 },
+      { event: 'refresh_reuse', level: 40, ...about, shown: 0, generation: 5 },
+    ])
+    const lines = JSON.stringify(gateway.logged)
+    for (const secret of [tokens.refresh_token, body.refresh_token, attempt]) expect(lines).not.toContain(secret)
   })
 })
