@@ -22,6 +22,8 @@ export const bareAnswers = (reply: string): BareAnswers => ({
   body: '',
 })
 
+const SESSIONS = 200
+
 export const PONG = '{"id":100000,"type":"pong"}'
 
 /** Rejects where the library cannot be loaded on this machine. */
@@ -34,7 +36,12 @@ export const startBare = async (library: BareLibrary, answers: BareAnswers, core
     url: String(started.line['url']),
     dialect: 'latchkey',
     pid: started.pid,
-    sessions: { tokens: ['x'.repeat(183)], refreshTokens: ['x'.repeat(60)], clientId: 'http://127.0.0.1:8123/' },
+    // As many as a gateway's load has: to send different requests in turn costs the load something.
+    sessions: {
+      tokens: Array.from({ length: SESSIONS }, () => 'x'.repeat(183)),
+      refreshTokens: Array.from({ length: SESSIONS }, () => 'x'.repeat(60)),
+      clientId: 'http://127.0.0.1:8123/',
+    },
     unseen: (count) => Array.from({ length: count }, () => 'x'.repeat(183)),
     login: null,
     crash: null,

@@ -9,7 +9,7 @@ import { createTokens, type Refresh, type ShownToken, type TokenRules } from '..
 import { Verifier } from '../../src/auth/verifier.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import type { Change, GrantId, RefreshToken, Rotation, User } from '../../src/store/model.ts'
-import { openSqlite } from '../../src/store/sqlite.ts'
+import { type OpenedStore, openSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 import { credential, NOW, token, user } from '../store/records.ts'
 
@@ -63,28 +63,32 @@ export interface Session {
   row(): Promise<(Rotation & { readonly expireAt: number | null }) | null>
 }
 
-/** To be closed. */
-export const openShelf = async (): Promise<Shelf> => {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-rotation-'))
+/** To be closed. `inMemory`: without a file, for many thousands of steps; a restart then keeps the database and nothing else. */
+export const openShelf = async ({ inMemory = false } = {}): Promise<Shelf> => {
+  const folder = inMemory ? null : mkdtempSync(join(tmpdir(), 'latchkey-rotation-'))
+  const file = folder === null ? ':memory:' : join(folder, 'latchkey.db')
   const keys = deriveKeys(randomBytes(32))
   const clock = new StillClock()
   const shown: ShownToken['as'][] = []
   const changes: Change[] = []
-  const open = async () => {
-    const { pepperCheck } = keys
-    const { store, feed } = await openSqlite({ file: join(folder, 'latchkey.db'), expect: null, pepperCheck, clock })
-    feed.listen({ changed: (change) => changes.push(change) })
+  const database = async () => {
+    const opened = await openSqlite({ file, expect: null, pepperCheck: keys.pepperCheck, clock })
+    opened.feed.listen({ changed: (change) => changes.push(change) })
+    return opened
+  }
+  const rules = ({ store, feed }: OpenedStore) => {
     const lifetimes = { accessTokenMs: 1_800_000, refreshTokenIdleMs: IDLE_MS, rotationWindowMs: WINDOW_MS }
     const verifier = new Verifier(store.tokens, feed, keys, clock)
-    return { store, tokens: createTokens(store, keys, clock, lifetimes, verifier, ({ as }) => shown.push(as)) }
+    return createTokens(store, keys, clock, lifetimes, verifier, ({ as }) => shown.push(as))
   }
-  let at = await open()
+  let opened = await database()
+  let tokens = rules(opened)
 
   const session: Shelf['session'] = async (more, its) => {
     const who = user(more)
     const link = credential(who)
-    await at.store.users.create(who)
-    await at.store.passwords.add(link, 'hash')
+    await opened.store.users.create(who)
+    await opened.store.passwords.add(link, 'hash')
     const grant = token(who, {
       credentialId: link.id,
       clientId: CLIENT,
@@ -93,19 +97,19 @@ export const openShelf = async (): Promise<Shelf> => {
       expireAt: clock.now() + IDLE_MS,
       ...its,
     })
-    if ((await at.store.tokens.create(grant, null)) !== 'created') throw new Error('no session was made')
+    if ((await opened.store.tokens.create(grant, null)) !== 'created') throw new Error('no session was made')
     const tokenOf = (generation: number): string => rotatingToken(keys.refreshKey, grant.id, generation)
     return {
       id: grant.id,
       token: tokenOf,
       show: async (generation, attempt, more) => {
         const shownNow = { secret: tokenOf(generation), attempt, clientId: CLIENT, address: HERE, user: null, ...more }
-        const outcome = await at.tokens.refresh(shownNow)
+        const outcome = await tokens.refresh(shownNow)
         if ('error' in outcome) return { error: outcome.error }
         return { generation: outcome.generation!, token: outcome.refresh_token! }
       },
       row: async () => {
-        const [found] = (await at.store.tokens.grants([grant.id])).grants
+        const [found] = (await opened.store.tokens.grants([grant.id])).grants
         return found === undefined ? null : { ...found.token.rotation!, expireAt: found.token.expireAt }
       },
     }
@@ -113,21 +117,24 @@ export const openShelf = async (): Promise<Shelf> => {
   return {
     clock,
     get store() {
-      return at.store
+      return opened.store
     },
     get tokens() {
-      return at.tokens
+      return tokens
     },
     shown,
     changes,
     session,
     restart: async () => {
-      await at.store.close()
-      at = await open()
+      if (folder !== null) {
+        await opened.store.close()
+        opened = await database()
+      }
+      tokens = rules(opened)
     },
     close: async () => {
-      await at.store.close()
-      rmSync(folder, { recursive: true })
+      await opened.store.close()
+      if (folder !== null) rmSync(folder, { recursive: true })
     },
   }
 }

@@ -184,6 +184,37 @@ export const watch = (
   }
 }
 
+/** Tells when a socket was renewed, or could not be. */
+export const renewals = (auth: AbstractAuth): (() => Promise<string | null | Error>) => {
+  let tell: (outcome: string | null | Error) => void = () => undefined
+  const { renewSocket } = auth
+  auth.renewSocket = async (...args) => {
+    const outcome = renewSocket.apply(auth, args)
+    await outcome.then(tell, tell)
+    return outcome
+  }
+  return () =>
+    new Promise((resolve) => {
+      tell = resolve
+    })
+}
+
+/** Resolves when a timer of so many milliseconds was started. */
+export const timerOf = (clock: MovableClock, wanted: number): Promise<void> =>
+  new Promise((resolve) => {
+    const { after } = clock
+    clock.after = (ms, call) => {
+      if (ms === wanted) setImmediate(resolve)
+      return after.call(clock, ms, call)
+    }
+  })
+
+/** What was begun by then has gone as far as it can without the network. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** Only what was open in one piece all the time has these states. */
+export const STEADY = [{ state: 'connecting' }, { state: 'open', again: false }]
+
 export interface Scripted {
   readonly url: string
   /** Tokens that were shown, one for each socket. */

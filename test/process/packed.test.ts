@@ -68,8 +68,10 @@ export const login = authorize
 `
 
 const SERVER = `
-import * as latchkey from 'latchkey'
-export const all: object = latchkey
+import { createGateway } from 'latchkey'
+export const begin = async (): Promise<string> => (await createGateway({ config: { server: { port: 0 } } })).url
+// @ts-expect-error there is no such setting
+export const wrong = () => createGateway({ config: { server: { prot: 0 } } })
 `
 
 /** TypeScript's names for a resolution, and the module kind that goes with it. */
