@@ -37,7 +37,10 @@ export type Issued = TokenAnswer | OAuthRefusal
 export interface TokenRequests {
   /** At once where nothing has to be read. */
   issue(fields: TokenFields, address: string): Issued | Promise<Issued>
-  /** The same for one user alone: where code or refresh token are another's, there is no token, and no session changes. */
+  /**
+   * The same for one user alone: where code or refresh token are another's, there is no token. No session changes, unless the
+   * token was used twice.
+   */
   issueTo(user: UserId, fields: TokenFields, address: string): Judged | Promise<Judged>
   /** Ends the session of a refresh token or of a good access token; nothing where it is neither. */
   revoke(token: string): Promise<void>
