@@ -96,7 +96,7 @@ const load = async (served: Served, ledger: Ledger): Promise<void> => {
 }
 
 test(`${ROUNDS} times killed under load, no acknowledged token or revocation is lost, and nothing is half written`, {
-  timeout: ROUNDS * 20_000,
+  timeout: ROUNDS * 60_000,
 }, async () => {
   const folder = newFolder()
   const ledger = new Ledger()
@@ -115,7 +115,7 @@ test(`${ROUNDS} times killed under load, no acknowledged token or revocation is 
 })
 
 test(`${ROUNDS} times killed while the owner is made, there is a whole owner or none, and an acknowledged one stays`, {
-  timeout: ROUNDS * 20_000,
+  timeout: ROUNDS * 60_000,
 }, async () => {
   let acknowledged = 0
   for (let round = 0; round < ROUNDS; round++) {
