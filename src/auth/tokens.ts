@@ -107,10 +107,13 @@ export const createTokens = (
   known: Pick<Verifier, 'grant' | 'extended'>,
   onShown: (shown: ShownToken) => void = () => undefined,
 ): TokenRules => {
-  const accessToken = (token: RefreshToken): string => {
+  const accessToken = (id: GrantId, seconds: number, key: Uint8Array): string => {
     const iat = Math.floor(clock.now() / 1000)
-    return mint({ iss: token.id, iat, exp: iat + token.accessTokenSeconds }, keys.accessKey(token.id, token.salt))
+    return mint({ iss: id, iat, exp: iat + seconds }, key)
   }
+
+  const accessTokenOf = ({ id, accessTokenSeconds, salt }: RefreshToken): string =>
+    accessToken(id, accessTokenSeconds, keys.accessKey(id, salt))
 
   /** Which grant a refresh token is of never changes: only whether that one still stands. */
   const grantOf = new LRUCache<string, GrantId>({ max: CAPACITY })
@@ -186,12 +189,10 @@ export const createTokens = (
     if (user !== null && grant.userId !== user) return { error: 'identity_mismatch' }
     const reason = grant.who === null ? 'User is not active' : refuseAddress(grant.who.localOnly, address)
     if (reason !== null) return { error: 'access_denied', reason }
-    const seconds = grant.accessTokenSeconds
-    const iat = Math.floor(clock.now() / 1000)
     const answer: TokenAnswer = {
-      access_token: mint({ iss: id, iat, exp: iat + seconds }, grant.key),
+      access_token: accessToken(id, grant.accessTokenSeconds, grant.key),
       token_type: 'Bearer',
-      expires_in: seconds,
+      expires_in: grant.accessTokenSeconds,
     }
     const kept = recordUse(id, grant.expireAt, address)
     if (kept === true) return answer
@@ -245,7 +246,7 @@ export const createTokens = (
       return step.refusal
     }
     return {
-      access_token: accessToken(grant.token),
+      access_token: accessTokenOf(grant.token),
       token_type: 'Bearer',
       refresh_token: rotatingToken(keys.refreshKey, id, now),
       generation: now,
@@ -289,7 +290,7 @@ export const createTokens = (
           return { error: 'unknown_code' }
       }
       return {
-        access_token: accessToken(token),
+        access_token: accessTokenOf(token),
         token_type: 'Bearer',
         refresh_token: secret,
         ...(rotate ? { generation: 0 } : {}),
@@ -313,7 +314,7 @@ export const createTokens = (
         lastUsedAt: clock.now(),
       }
       const outcome = await store.tokens.create(token, who.grantId)
-      if (outcome === 'created') return { token: accessToken(token) }
+      if (outcome === 'created') return { token: accessTokenOf(token) }
       // No code was involved.
       return { error: outcome as Exclude<typeof outcome, 'code_reused'> }
     },
