@@ -22,18 +22,30 @@ export interface Gauges {
   hashQueue(): number
 }
 
-const count = (counts: Map<number, number>, of: number): void => {
-  counts.set(of, (counts.get(of) ?? 0) + 1)
+/** What every socket or request counts by a code: plain numbers, which are told to the library when somebody reads. */
+const createTally = (name: string, help: string, label: string, registers: Registry[]): ((code: number) => void) => {
+  const counts = new Map<number, number>()
+  new Counter({
+    name,
+    help,
+    labelNames: [label],
+    registers,
+    collect() {
+      for (const [code, count] of counts) this.labels(String(code)).inc(count)
+      counts.clear()
+    },
+  })
+  return (code) => {
+    counts.set(code, (counts.get(code) ?? 0) + 1)
+  }
 }
 
 /** A registry for each gateway, so that several live in one process. */
 export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
   const registers = [registry]
-  // What every socket counts is counted as plain numbers, and told to the library when somebody reads.
+  // As a tally.
   let cached = 0
   let refreshed = 0
-  const closes = new Map<number, number>()
-  const statuses = new Map<number, number>()
   const authentications = new Counter({
     name: 'latchkey_socket_authentications_total',
     help: 'Sockets that presented a token, by outcome and by whether the token was known.',
@@ -44,16 +56,7 @@ export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
       cached = 0
     },
   })
-  new Counter({
-    name: 'latchkey_socket_closes_total',
-    help: 'Sockets that ended, by close code.',
-    labelNames: ['code'],
-    registers,
-    collect() {
-      for (const [code, count] of closes) this.labels(String(code)).inc(count)
-      closes.clear()
-    },
-  })
+  const closed = createTally('latchkey_socket_closes_total', 'Sockets that ended, by close code.', 'code', registers)
   const logins = new Counter({
     name: 'latchkey_logins_total',
     help: 'Login steps with a password, by outcome.',
@@ -70,16 +73,7 @@ export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
       refreshed = 0
     },
   })
-  new Counter({
-    name: 'latchkey_http_requests_total',
-    help: 'HTTP requests, by status.',
-    labelNames: ['status'],
-    registers,
-    collect() {
-      for (const [status, count] of statuses) this.labels(String(status)).inc(count)
-      statuses.clear()
-    },
-  })
+  const http = createTally('latchkey_http_requests_total', 'HTTP requests, by status.', 'status', registers)
   new Gauge({
     name: 'latchkey_sockets',
     help: 'Authenticated sockets that are open.',
@@ -123,13 +117,13 @@ export const createMetrics = (registry: Registry, gauges: Gauges): Metrics => {
       if (outcome === 'ok' && path === 'cached') cached++
       else authentications.labels(outcome, path).inc()
     },
-    closed: (code) => count(closes, code),
+    closed,
     login: (outcome) => logins.labels(outcome).inc(),
     token: (grant, outcome) => {
       if (grant === 'refresh_token' && outcome === 'ok') refreshed++
       else tokens.labels(grant, outcome).inc()
     },
-    http: (status) => count(statuses, status),
+    http,
     crowded: (why) => crowded.labels(why).inc(),
     read: async () => ({ text: await registry.metrics(), type: registry.contentType }),
   }
