@@ -1,13 +1,8 @@
 /** A socket opened, authenticated, asked once and closed cleanly: with tokens that were seen before, and with new ones. */
-import { alternate, type Contestant } from '../measure.ts'
-import type { Finding, Scenario } from '../scenario.ts'
+import type { Scenario } from '../scenario.ts'
 import type { Target } from '../target.ts'
+import { connecting, PARALLEL, unseenCount } from './connecting.ts'
 import { contest } from './contest.ts'
-
-/** Sockets at once: fewer than any limit by address. */
-const PARALLEL = 40
-/** Tokens that are gathered for one slice: more than any server takes in that time. */
-const UNSEEN_PER_SECOND = 25_000
 
 export const connect: Scenario = {
   name: 'connect',
@@ -20,25 +15,17 @@ export const connect: Scenario = {
     })
     await bench.end()
 
-    const { rounds, sliceMs, transports } = bench.options
     const baseline = await bench.bare('uws')
     const targets: Target[] = baseline === null ? [] : [baseline]
-    for (const transport of transports) {
+    for (const transport of bench.options.transports) {
       const latchkey = await bench.latchkey({ transport })
       // Its grants are in memory: only the tokens are new.
       const { tokens } = latchkey.sessions
       await bench.load(latchkey, { kind: 'connect', tokens, once: false, parallel: PARALLEL })
       targets.push(latchkey)
     }
-    const contestants: Contestant[] = []
-    for (const target of targets) {
-      const count = Math.ceil((UNSEEN_PER_SECOND * rounds * sliceMs) / 1000)
-      const work = { kind: 'connect', tokens: target.unseen!(count), once: true, parallel: PARALLEL } as const
-      contestants.push({ name: target.name, pid: target.pid, pool: await bench.load(target, work) })
-    }
+    const count = unseenCount(bench.options)
     const title = 'connect, tokens not seen before, grants in memory'
-    const lines = await alternate(contestants, rounds, sliceMs, () => bench.step(title))
-    const unseen: Finding = { kind: 'ratios', title, lines }
-    return [...seen, unseen]
+    return [...seen, await connecting(bench, title, targets, (target) => target.unseen!(count), true)]
   },
 }

@@ -1,9 +1,15 @@
 /** The same HTTP requests on a baseline and on everything that answers them. */
 import { HttpLoad, type HttpRequest } from '../load/http.ts'
-import { alternate, type Contestant } from '../measure.ts'
 import type { Bench, Finding } from '../scenario.ts'
 import type { Target } from '../target.ts'
 import type { BareAnswers } from '../targets/bare-server.ts'
+import { contend } from './contend.ts'
+
+const prepare = async (url: string, requests: readonly HttpRequest[]): Promise<HttpLoad> => {
+  const load = new HttpLoad(url, requests)
+  await load.prepare()
+  return load
+}
 
 export const httpContest = async (
   bench: Bench,
@@ -11,26 +17,15 @@ export const httpContest = async (
   answers: Partial<BareAnswers>,
   requests: (target: Target) => readonly HttpRequest[] | null,
 ): Promise<readonly Finding[]> => {
-  const baseline = (await bench.bare('uws', answers)) ?? (await bench.bare('ws', answers))
-  if (baseline === null) throw new Error('no baseline could be started')
-  const targets: Target[] = [baseline, { ...baseline, name: `${baseline.name}, again` }]
-  for (const transport of bench.options.transports) targets.push(await bench.latchkey({ transport }))
-  targets.push(...bench.others)
-  const findings: Finding[] = []
-  const contestants: Contestant<HttpLoad>[] = []
-  for (const target of targets) {
-    const wanted = requests(target)
-    if (wanted === null) {
-      findings.push({ kind: 'note', title: `${title}: ${target.name} cannot do this` })
-      continue
-    }
-    bench.step(`${title}: connections to ${target.name}`)
-    const pool = new HttpLoad(target.url, wanted)
-    await pool.prepare()
-    contestants.push({ name: target.name, pid: target.pid, pool })
-  }
-  const { rounds, sliceMs } = bench.options
-  const lines = await alternate(contestants, rounds, sliceMs, () => bench.step(title))
+  const { contestants, findings } = await contend(bench, {
+    title,
+    answers,
+    withWs: false,
+    load: (target) => {
+      const wanted = requests(target)
+      return wanted === null ? null : prepare(target.url, wanted)
+    },
+  })
   for (const { pool } of contestants) await pool.close()
-  return [{ kind: 'ratios', title, lines }, ...findings]
+  return findings
 }

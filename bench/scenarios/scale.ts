@@ -1,11 +1,9 @@
 /** What an authentication costs with few grants in the database, and with very many. */
-import { alternate, type Contestant } from '../measure.ts'
 import { residentBytes } from '../process.ts'
-import type { Figure, Finding, Scenario } from '../scenario.ts'
+import type { Figure, Scenario } from '../scenario.ts'
 import type { Latchkey } from '../targets/latchkey.ts'
+import { connecting, PARALLEL, unseenCount } from './connecting.ts'
 
-const PARALLEL = 40
-const UNSEEN_PER_SECOND = 25_000
 /** Grants that are used once, to see what one in memory takes. */
 const TOUCHED = 20_000
 
@@ -13,7 +11,7 @@ export const scale: Scenario = {
   name: 'scale',
   doc: 'the cost of an authentication, the start and the memory, by the number of grants',
   run: async (bench) => {
-    const { rounds, sliceMs, grants } = bench.options
+    const { grants } = bench.options
     const transport = bench.options.transports[0]!
     const gateways: Latchkey[] = []
     const figures: Figure[] = []
@@ -24,24 +22,11 @@ export const scale: Scenario = {
       figures.push({ name: `${name}: from start to ready`, value: Math.round(gateway.startedInMs), unit: 'ms' })
       gateways.push(gateway)
     }
-    const findings: Finding[] = []
-    const contend = async (title: string, work: (gateway: Latchkey) => readonly string[], once: boolean) => {
-      const contestants: Contestant[] = []
-      for (const gateway of gateways) {
-        const pool = await bench.load(gateway, { kind: 'connect', tokens: work(gateway), once, parallel: PARALLEL })
-        contestants.push({ name: gateway.name, pid: gateway.pid, pool })
-      }
-      const lines = await alternate(contestants, rounds, sliceMs, () => bench.step(title))
-      findings.push({ kind: 'ratios', title, lines })
-    }
-    const few = (gateway: Latchkey): readonly string[] => gateway.sessions.tokens.slice(0, 200)
-    await contend('scale: connect, tokens seen before', few, false)
-    const count = Math.ceil((UNSEEN_PER_SECOND * rounds * sliceMs) / 1000)
-    await contend(
-      'scale: connect, tokens not seen before, of all grants in turn',
-      (gateway) => gateway.unseen!(count),
-      true,
-    )
+    const few = ({ sessions }: Latchkey): readonly string[] => sessions.tokens.slice(0, 200)
+    const seen = await connecting(bench, 'scale: connect, tokens seen before', gateways, few, false)
+    const count = unseenCount(bench.options)
+    const title = 'scale: connect, tokens not seen before, of all grants in turn'
+    const unseen = await connecting(bench, title, gateways, (gateway) => gateway.unseen!(count), true)
     const largest = gateways.at(-1)!
     const touched = largest.sessions.tokens
     const before = residentBytes(largest.pid!)
@@ -55,6 +40,6 @@ export const scale: Scenario = {
         unit: 'bytes',
       })
     }
-    return [...findings, { kind: 'figures', title: 'scale: start and memory', figures }]
+    return [seen, unseen, { kind: 'figures', title: 'scale: start and memory', figures }]
   },
 }
