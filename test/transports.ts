@@ -18,11 +18,21 @@ export const transports = (): readonly { readonly transport: TransportName; read
   ]
 }
 
-export const describeTransports = (name: string, tests: (start: Start, transport: TransportName) => void): void => {
+/** Registers a suite for each transport: skipped, with the reason in its title, where that cannot be loaded. */
+export const eachTransport = (titled: (what: string) => string, tests: (transport: TransportName) => void): void => {
   for (const { transport, missing } of transports()) {
-    const start: Start = (settings = {}, application = {}) =>
-      rig({ 'server.transport': transport, ...settings }, undefined, application)
     const register = missing === null ? describe : describe.skip
-    register(`${name} (${missing ?? transport})`, () => tests(start, transport))
+    register(titled(missing ?? transport), () => tests(transport))
   }
+}
+
+export const describeTransports = (name: string, tests: (start: Start, transport: TransportName) => void): void => {
+  eachTransport(
+    (what) => `${name} (${what})`,
+    (transport) => {
+      const start: Start = (settings = {}, application = {}) =>
+        rig({ 'server.transport': transport, ...settings }, undefined, application)
+      tests(start, transport)
+    },
+  )
 }

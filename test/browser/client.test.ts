@@ -1,11 +1,11 @@
 /** The client library in the tabs of a real browser: sleep, lost networks, restarts, and the end of a session. */
 import type { BrowserContext } from '@playwright/test'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import type { Token } from '../../src/client/index.ts'
 import { metric } from '../gateway/metric.ts'
 import { cleanUp, newFolder, serve } from '../process/child.ts'
 import { exchange, grantOf, logIn, onboard, postForm, type RigSettings, rig, session, type Tokens } from '../rig.ts'
-import { type TransportName, transports } from '../transports.ts'
+import { eachTransport, type TransportName } from '../transports.ts'
 import { describeInBrowser } from './browser.ts'
 import { onlyLosses, type Tab, tabbedApplication } from './tabs.ts'
 import { type Wire, wireTo } from './wire.ts'
@@ -219,8 +219,5 @@ const onTransport = (transport: TransportName): void => {
 
 describeInBrowser('the client library in a browser', () => {
   afterEach(cleanUp)
-  for (const { transport, missing } of transports()) {
-    const register = missing === null ? describe : describe.skip
-    register(missing ?? transport, () => onTransport(transport))
-  }
+  eachTransport((what) => what, onTransport)
 })

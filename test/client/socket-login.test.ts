@@ -97,7 +97,7 @@ test('a server that cannot serve now is worth another try, after the time that i
   expect(error.message).toBe('Try again later.')
 })
 
-test('a socket that ends before the answer has no token for now', async () => {
+test('a socket that ends before the answer gives no token, and one can be asked for again', async () => {
   const server = await scriptedServer({ onMessage: (socket) => socket.close(4000) })
   const error = await refusal(exchangeAt(server.url, await ask(server.url)))
   expect(error).toMatchObject({ name: 'TokenUnavailable', status: 0 })

@@ -233,7 +233,7 @@ const onboard = async (server: Server): Promise<void> => {
 
 // The sources are not touched where an address was given.
 const given = process.env['LATCHKEY_CONFORMANCE_URL']
-const ours = given === undefined ? (await import('../transports.ts')).transports() : []
+const ours = given === undefined ? await import('../transports.ts') : null
 
 /** Registers a suite for the server of `LATCHKEY_CONFORMANCE_URL`, else for a gateway of each transport. */
 export const describeServers = (name: string, tests: (server: () => Server) => void): void => {
@@ -249,15 +249,9 @@ export const describeServers = (name: string, tests: (server: () => Server) => v
     })
     return
   }
-  for (const { transport, missing } of ours) {
-    const register = missing === null ? describe : describe.skip
-    register(`${name} (${missing ?? transport})`, () => {
-      beforeAll(async () => {
-        const { rig } = await import('../rig.ts')
-        await begin((await rig({ 'server.transport': transport })).url)
-      })
-      afterAll(async () => (await import('../rig.ts')).closeRigs())
-      tests(() => server)
-    })
-  }
+  ours!.describeTransports(name, (start) => {
+    beforeAll(async () => begin((await start()).url))
+    afterAll(async () => (await import('../rig.ts')).closeRigs())
+    tests(() => server)
+  })
 }

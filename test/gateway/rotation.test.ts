@@ -130,20 +130,6 @@ describeTransports('a rotating refresh token', (start) => {
     expect(await refresh(gateway, all.at(-1)!, newAttempt())).toEqual(INVALID)
   })
 
-  test('shown by two hundred at once with one attempt makes one step; with two hundred attempts one gets it (C19)', async () => {
-    const { gateway, tokens } = await begin()
-    const attempt = newAttempt()
-    const alike = await Promise.all(Array.from({ length: 200 }, () => refresh(gateway, tokens.refresh_token, attempt)))
-    expect(new Set(alike.map(({ status }) => status))).toEqual(new Set([200]))
-    expect(new Set(alike.map(({ body }) => body.refresh_token)).size).toBe(1)
-    const next = alike[0]!.body.refresh_token
-    const racing = await Promise.all(Array.from({ length: 200 }, () => refresh(gateway, next, newAttempt())))
-    expect(racing.filter(({ status }) => status === 200)).toHaveLength(1)
-    expect(racing.filter(({ status }) => status === 503)).toHaveLength(199)
-    const { body } = racing.find(({ status }) => status === 200)!
-    expect((await refresh(gateway, body.refresh_token, newAttempt())).status).toBe(200)
-  })
-
   test('is unharmed by what is not its own: forged, of another client, with an attempt that is none', async () => {
     const { gateway, tokens } = await begin()
     const { refresh_token } = tokens

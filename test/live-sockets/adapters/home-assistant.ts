@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Adapter, cannot, type MakeAdapter, type Promises, type System } from '../adapter.ts'
 import { Wire } from './wire.ts'
 
-const DAY_MS = 86_400_000
 /** A case of this suite waits no longer. */
 const LONGEST_MS = 60_000
 
@@ -29,33 +28,16 @@ const promises: Promises = {
 const noClock = cannot('its clock cannot be moved')
 
 const systemOf = (wire: Wire): System => ({
+  ...wire.common,
   promises,
   time: { tokenLifeMs: 1_800_000, toleranceMs: 1000, longestMs: LONGEST_MS, pass: (ms) => sleep(ms), set: noClock },
-  person: () => wire.person(),
   logIn: (person, how) => (how?.refreshes === true ? wire.logIn(person) : wire.longLived(person)),
   logInRotating: cannot('refresh tokens do not rotate'),
   refresh: (_, secret) => wire.refresh(secret),
   expiredToken: async (person) => (await wire.longLived(person, -1)).token,
-  longToken: async (person) => ({ token: (await wire.longLived(person)).token, lifeMs: 3650 * DAY_MS }),
   tokenFromAhead: cannot('its clock cannot be moved, and its tokens are signed with keys that it tells nobody'),
-  knock: () => wire.knock(),
-  revoke: async ({ id, person, secret }) => {
-    if (secret !== null) {
-      await wire.revokeSecret(secret)
-      return
-    }
-    const desk = await wire.desk(person)
-    const answer = await desk.command('auth/delete_refresh_token', { refresh_token_id: id })
-    // Unknown: it has ended already.
-    if (answer?.success !== true && answer?.error?.code !== 'invalid_token_id') {
-      throw new Error(`a revocation: ${JSON.stringify(answer)}`)
-    }
-  },
-  deactivate: (person) => wire.deactivate(person),
-  remove: (person) => wire.remove(person),
-  lower: (person) => wire.lower(person),
-  raise: (person) => wire.raise(person),
-  push: () => wire.push(),
+  revoke: (session) =>
+    session.secret === null ? wire.endOwn(session, 'auth/delete_refresh_token') : wire.revokeSecret(session.secret),
   detach: async () => undefined,
 })
 

@@ -13,7 +13,6 @@ import {
 } from '../adapter.ts'
 import { Wire } from './wire.ts'
 
-const DAY_MS = 86_400_000
 /** A case of this suite waits no longer where only real time passes. */
 const LONGEST_MS = 60_000
 
@@ -46,9 +45,9 @@ const systemOf = (wire: Wire, time: Time, clock: MovableClock | null, detach: ()
   let revocations = 0
   const noClock = cannot('its clock cannot be moved from outside')
   return {
+    ...wire.common,
     promises,
     time,
-    person: () => wire.person(),
     logIn: (person) => wire.logIn(person),
     logInRotating: (person) => wire.logIn(person, true),
     // An attempt is remembered for tokens that rotate, and is nothing to the others.
@@ -58,7 +57,6 @@ const systemOf = (wire: Wire, time: Time, clock: MovableClock | null, detach: ()
       await time.pass(time.tokenLifeMs + promises.leewayMs + time.toleranceMs)
       return token
     },
-    longToken: async (person) => ({ token: (await wire.longLived(person)).token, lifeMs: 3650 * DAY_MS }),
     tokenFromAhead:
       clock === null
         ? noClock
@@ -69,25 +67,13 @@ const systemOf = (wire: Wire, time: Time, clock: MovableClock | null, detach: ()
             if (typeof refreshed === 'string') throw new Error(`a refresh: ${refreshed}`)
             return refreshed.token
           },
-    knock: () => wire.knock(),
     // The three ways in turn: an administrator’s, the client’s, and one’s own.
-    revoke: async ({ id, person, secret }) => {
+    revoke: async (session) => {
       const way = revocations++ % 3
-      if (way === 0) await wire.own('config/auth/revoke', { refresh_token_id: id })
-      else if (way === 1 && secret !== null) await wire.revokeSecret(secret)
-      else {
-        const desk = await wire.desk(person)
-        const answer = await desk.command('auth/revoke_session', { refresh_token_id: id })
-        if (answer?.success !== true && answer?.error?.code !== 'invalid_token_id') {
-          throw new Error(`a revocation: ${JSON.stringify(answer)}`)
-        }
-      }
+      if (way === 0) await wire.own('config/auth/revoke', { refresh_token_id: session.id })
+      else if (way === 1 && session.secret !== null) await wire.revokeSecret(session.secret)
+      else await wire.endOwn(session, 'auth/revoke_session')
     },
-    deactivate: (person) => wire.deactivate(person),
-    remove: (person) => wire.remove(person),
-    lower: (person) => wire.lower(person),
-    raise: (person) => wire.raise(person),
-    push: () => wire.push(),
     detach,
   }
 }

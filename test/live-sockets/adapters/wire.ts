@@ -10,6 +10,7 @@ const CLIENT = 'https://example.com/app'
 const REDIRECT = 'https://example.com/app/callback'
 const ADMINISTRATORS = 'system-admin'
 const USERS = 'system-users'
+const DAY_MS = 86_400_000
 
 /** Refusals that are an answer to the question; any other error is a fault, and fails the case. */
 const DENIED = new Set(['unauthorized', 'only_active_user', 'invalid_access_token', 'identity_mismatch'])
@@ -255,6 +256,14 @@ export class Wire {
     if (response.status !== 200) throw new Error(`a revocation: ${response.status}`)
   }
 
+  /** Ends a session as the person whose it is, with this command. Where it has ended already, that is well. */
+  async endOwn({ id, person }: Session, command: string): Promise<void> {
+    const answer = await (await this.desk(person)).command(command, { refresh_token_id: id })
+    if (answer?.success !== true && answer?.error?.code !== 'invalid_token_id') {
+      throw new Error(`a revocation: ${JSON.stringify(answer)}`)
+    }
+  }
+
   async deactivate({ id }: Person): Promise<void> {
     await this.own('config/auth/update', { user_id: id, is_active: false })
   }
@@ -273,6 +282,20 @@ export class Wire {
 
   async push(): Promise<string> {
     return ((await this.own('config/auth/create', { name: 'a push' })) as { user: Person }).user.id
+  }
+
+  /** What of a system is the same in both. */
+  get common() {
+    return {
+      person: () => this.person(),
+      longToken: async (person: Person) => ({ token: (await this.longLived(person)).token, lifeMs: 3650 * DAY_MS }),
+      knock: () => this.knock(),
+      deactivate: (person: Person) => this.deactivate(person),
+      remove: (person: Person) => this.remove(person),
+      lower: (person: Person) => this.lower(person),
+      raise: (person: Person) => this.raise(person),
+      push: () => this.push(),
+    }
   }
 
   async end(): Promise<void> {
