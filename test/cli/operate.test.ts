@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { cleanUp, newFolder, run, type Served, serve } from '../process/child.ts'
-import { authenticated, exchange, logIn, type Tokens } from '../rig.ts'
+import { authenticated, exchange, logIn, postForm, type Tokens } from '../rig.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/latchkey.js', import.meta.url))
 const CLIENT = 'https://example.com/app'
@@ -267,6 +267,34 @@ describe('a restore', () => {
     const aside = /what was there is in (\S+)/.exec(stdout)![1]!
     expect(readdirSync(aside)).toContain('latchkey.db')
     expect(await json('user', 'list')).toHaveLength(1)
+  })
+
+  test('logs a rotating session out without taking it for stolen, whichever of its tokens comes first', async () => {
+    const { child, url } = await serve(folder)
+    addAnn()
+    const ask = async (at: string, fields: Readonly<Record<string, string>>) => {
+      const response = await postForm(`${at}/auth/token`, { client_id: CLIENT, ...fields })
+      return (await response.json()) as { refresh_token: string; error?: string }
+    }
+    const code = await logIn(url, CLIENT, CLIENT, { name: '', username: 'ann', password: 'secret words' })
+    const tokens = [(await ask(url, { grant_type: 'authorization_code', code, rotate: '1' })).refresh_token]
+    const step = async () => {
+      const next = await ask(url, { grant_type: 'refresh_token', refresh_token: tokens.at(-1)! })
+      tokens.push(next.refresh_token)
+    }
+    await step()
+    await step()
+    const copy = join(newFolder(), 'backup')
+    await latchkey('backup', copy)
+    await step()
+    await child.kill('SIGTERM')
+    expect((await latchkey('restore', copy, '--force')).code).toBe(0)
+    const after = await serve(folder)
+    for (const refresh_token of tokens) {
+      expect(await ask(after.url, { grant_type: 'refresh_token', refresh_token })).toEqual({ error: 'invalid_grant' })
+    }
+    await after.child.kill('SIGTERM')
+    expect(after.child.stdout).not.toContain('refresh_reuse')
   })
 
   test.each(['latchkey.db', 'pepper', 'manifest.json'])(

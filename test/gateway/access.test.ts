@@ -212,6 +212,24 @@ describe('a code with a challenge (RFC 7636)', () => {
     }
   })
 
+  test('asks for no rotation: its session keeps one refresh token, whatever is sent along (C19)', async () => {
+    const { url } = await rig()
+    await session(url)
+    const proof = { grant_type: 'authorization_code', client_id: CLIENT_ID, code_verifier: VERIFIER }
+    const first = await postForm(`${url}/auth/token`, { ...proof, code: await codeFor(url, S256) })
+    const { refresh_token, ...others } = (await first.json()) as Record<string, string>
+    expect(others).not.toHaveProperty('generation')
+    const attempt = { attempt: 'a'.repeat(22), rotate: '1' }
+    for (const more of [{}, attempt, {}]) {
+      const form = { grant_type: 'refresh_token', client_id: CLIENT_ID, refresh_token: refresh_token!, ...more }
+      const again = await postForm(`${url}/auth/token`, form)
+      expect([again.status, Object.keys((await again.json()) as object)]).toEqual([
+        200,
+        ['access_token', 'token_type', 'expires_in'],
+      ])
+    }
+  })
+
   test('a redirect address at the token endpoint must be that of the login', async () => {
     const { url } = await rig()
     await session(url)
