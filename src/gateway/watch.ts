@@ -38,7 +38,8 @@ export class Watch implements Beating {
   place = 0
   readonly #watchers: Watchers
   readonly #watched: Watched
-  readonly #messages: Allowance
+  // Made when they are needed: a socket that sends nothing more has none.
+  #messages: Allowance | null = null
   #pings: Allowance | null = null
   /** Null once it is in, or has ended. */
   #entrance: Entrance | null
@@ -48,7 +49,6 @@ export class Watch implements Beating {
   constructor(watchers: Watchers, address: string, watched: Watched) {
     this.#watchers = watchers
     this.#watched = watched
-    this.#messages = new Allowance(watchers.messages)
     this.#entrance = {
       party: watchers.doorway.enter(address),
       openedAt: watchers.clock.monotonic(),
@@ -97,6 +97,7 @@ export class Watch implements Beating {
 
   /** Of each message. False: it is not to be executed; if it was one too many for too long, the socket has ended. */
   admits(): boolean {
+    this.#messages ??= new Allowance(this.#watchers.messages)
     const taken = this.#messages.take()
     if (taken === 'exhausted') this.#watched.end('tooMany')
     return taken === 'granted'
