@@ -1,7 +1,7 @@
 /** What a scenario is: it starts what it needs, measures, and tells what it found. */
 import { Pool } from './load/pool.ts'
 import type { Task, Work } from './load/worker.ts'
-import type { Line } from './measure.ts'
+import type { Line, Spread } from './measure.ts'
 import type { Inside, Target } from './target.ts'
 import { type BareLibrary, bareAnswers, PONG, startBare } from './targets/bare.ts'
 import type { BareAnswers } from './targets/bare-server.ts'
@@ -36,7 +36,7 @@ export interface LatencyRow {
 
 export interface Figure {
   readonly name: string
-  readonly value: number
+  readonly value: Spread
   readonly unit: string
 }
 

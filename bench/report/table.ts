@@ -44,6 +44,10 @@ const number = (value: number): string => (value >= 100 ? Math.round(value).toLo
 const spread = (value: Spread | null): string =>
   value === null ? '-' : `${value.median.toFixed(2)} (${value.low.toFixed(2)}-${value.high.toFixed(2)})`
 
+/** A figure that was taken once has no spread. */
+const figure = ({ median, low, high }: Spread): string =>
+  low === high ? number(median) : `${number(median)} (${number(low)}-${number(high)})`
+
 const micros = (value: number): string =>
   value >= 1000 ? `${(value / 1000).toFixed(1)} ms` : `${Math.round(value)} µs`
 
@@ -78,7 +82,7 @@ export const findingText = (finding: Finding): string => {
     case 'figures':
       return `${finding.title}\n${rows(
         ['', '', ''],
-        finding.figures.map(({ name, value, unit }) => [name, number(value), unit]),
+        finding.figures.map(({ name, value, unit }) => [name, figure(value), unit]),
       ).replace(/^\s*\n/, '')}`
   }
 }
