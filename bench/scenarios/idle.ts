@@ -5,7 +5,8 @@ import type { Bench, Finding, Scenario } from '../scenario.ts'
 import type { Target } from '../target.ts'
 import { PARALLEL } from './connecting.ts'
 
-const WARM_UP_MS = 2000
+/** Slices in which sockets come and go before anything is measured. */
+const WARM_UP_SLICES = 5
 /** Freed memory goes back, and young objects become old, within this. */
 const SETTLE_MS = 2000
 
@@ -51,7 +52,7 @@ const measure = async (
   // take what these left free.
   bench.step(`idle: sockets come and go at ${target.name}`)
   const coming = await bench.load(target, { kind: 'connect', tokens, once: false, parallel: PARALLEL })
-  await coming.closed(WARM_UP_MS)
+  await coming.closed(WARM_UP_SLICES * bench.options.sliceMs)
   const first = Math.ceil(sockets / 2)
   bench.step(`idle: ${first} sockets to ${target.name}`)
   await bench.load(target, { kind: 'hold', tokens, sockets: first })
