@@ -98,15 +98,25 @@ export class Bench {
 
   /** Load on a target, ready. */
   async load(target: Target, work: Work, threads = this.options.cores === 'same' ? 1 : 2): Promise<Pool> {
+    const pool = this.pool(threads)
+    await this.prepare(pool, target, work)
+    return pool
+  }
+
+  pool(threads: number): Pool {
     const pool = new Pool(threads)
     this.#closers.push(() => pool.close())
+    return pool
+  }
+
+  /** Gives a pool load on a target; what it had before is left as it is. */
+  async prepare(pool: Pool, target: Target, work: Work): Promise<void> {
     const { hostname } = new URL(target.url)
     const isLoopback = hostname === '127.0.0.1'
     const addresses = isLoopback ? Array.from({ length: ADDRESSES }, (_, i) => `127.0.0.${2 + i}`) : []
     if (target.dialect === null) throw new TypeError(`${target.name} has no sockets`)
     const task: Task = { url: target.url, dialect: target.dialect, addresses, work }
     await pool.prepare(task)
-    return pool
   }
 
   /** Ends everything that was started. */

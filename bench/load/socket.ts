@@ -55,6 +55,8 @@ export class LoadSocket implements FrameListener {
   readonly #settle: (error: Error | null) => void
   /** Called for each message once it is in. */
   onFrame: (data: Buffer, start: number, end: number) => void = () => undefined
+  /** Called once when the server's close frame comes. */
+  onClosing: () => void = () => undefined
   /** Called once at the end, with the close code, 1006 without one. */
   onEnd: (code: number) => void = () => undefined
   #code = 1006
@@ -116,7 +118,9 @@ export class LoadSocket implements FrameListener {
 
   closing(code: number): void {
     this.#code = code
-    this.#socket.end(CLOSE_FRAME)
+    this.onClosing()
+    // After what else there is to read: a thousand clients would not keep each other from reading.
+    setImmediate(() => this.#socket.end(CLOSE_FRAME))
   }
 
   pinged(): void {

@@ -6,7 +6,7 @@ import { type DialectName, dialects } from './dialects.ts'
 import { textFrame } from './frames.ts'
 import { AskLoad, ConnectLoad, type Load, type Question } from './loads.ts'
 import { openLoop } from './schedule.ts'
-import { type Aim, aimAt, LoadSocket } from './socket.ts'
+import { type Aim, aimAt, BenchFailed, LoadSocket } from './socket.ts'
 
 /** What load to make. */
 export type Work =
@@ -33,7 +33,7 @@ export type Order =
   | { readonly order: 'prepare'; readonly task: Task }
   | { readonly order: 'closed'; readonly ms: number }
   | { readonly order: 'open'; readonly perSecond: number; readonly ms: number }
-  /** When each held socket ended: milliseconds of the machine's monotonic clock. */
+  /** When held sockets were told their end: milliseconds of the machine's monotonic clock; answered once all were. */
   | { readonly order: 'ends' }
   /** Held sockets come back by themselves from now on. */
   | { readonly order: 'return' }
@@ -60,6 +60,7 @@ class Held {
   readonly #count: number
   readonly #sockets = new Set<LoadSocket>()
   readonly #ends: number[] = []
+  #ended: () => void = () => undefined
   #comesBack = false
   readonly #returns: number[] = []
   #allIn: () => void = () => undefined
@@ -80,9 +81,16 @@ class Held {
   async #open(i: number): Promise<void> {
     const socket = await LoadSocket.open(this.#aim, this.#frames[i % this.#frames.length]!)
     this.#sockets.add(socket)
+    let told = false
+    // The close frame tells it; what follows is the end of the connection, which this side has its part in.
+    socket.onClosing = () => {
+      told = true
+      this.#ends.push(monotonicMs())
+      this.#ended()
+    }
     socket.onEnd = () => {
       this.#sockets.delete(socket)
-      this.#ends.push(monotonicMs())
+      if (!told) socket.onClosing()
       if (this.#comesBack) this.#comeBack(i)
     }
   }
@@ -112,8 +120,20 @@ class Held {
     })
   }
 
-  ends(): readonly number[] {
-    return this.#ends.splice(0)
+  /** Rejects if not all have ended after ten seconds. */
+  ends(): Promise<readonly number[]> {
+    return new Promise((resolve, reject) => {
+      const limit = setTimeout(
+        () => reject(new BenchFailed(`only ${this.#ends.length} of ${this.#count} sockets were closed`)),
+        ENDS_WITHIN_MS,
+      )
+      this.#ended = () => {
+        if (this.#ends.length < this.#count) return
+        clearTimeout(limit)
+        resolve(this.#ends)
+      }
+      this.#ended()
+    })
   }
 
   close(): void {
@@ -127,6 +147,7 @@ class Held {
 }
 
 const AT_ONCE = 50
+const ENDS_WITHIN_MS = 10_000
 
 let load: Load | null = null
 let held: Held | null = null
@@ -157,7 +178,7 @@ const obey = async (order: Order): Promise<Done> => {
       return { done: true, open: { latency: encodeIntoCompressedBase64(latency), ...counts } }
     }
     case 'ends':
-      return { done: true, instants: held!.ends() }
+      return { done: true, instants: await held!.ends() }
     case 'return':
       held!.comeBack()
       return { done: true }

@@ -1,56 +1,76 @@
 /** From a revocation to the close of each socket that lived on it. */
 import { latencyRowOf } from '../latency.ts'
 import { monotonicMs } from '../load/clock.ts'
+import type { Pool } from '../load/pool.ts'
 import { BenchFailed } from '../load/socket.ts'
-import type { Finding, LatencyRow, Scenario } from '../scenario.ts'
+import type { Bench, Scenario } from '../scenario.ts'
+import type { Target } from '../target.ts'
+
+/** Milliseconds to the close of each socket. */
+interface Delays {
+  readonly fromRequest: number[]
+  readonly fromAnswer: number[]
+}
 
 export const revoke: Scenario = {
   name: 'revoke',
   doc: 'from a revocation to the close of each of its sockets',
   run: async (bench) => {
     const { sockets, rounds, transports } = bench.options
-    const findings: Finding[] = []
-    for (const transport of transports) {
-      const fromRequest: number[] = []
-      const fromAnswer: number[] = []
-      const latchkey = await bench.latchkey({ transport, grants: rounds, used: rounds })
-      const { tokens, refreshTokens } = latchkey.sessions
-      for (const [i, token] of tokens.entries()) {
-        bench.step(`revoke: ${sockets.revoke} sockets of one session (${latchkey.name})`)
-        const pool = await bench.load(latchkey, { kind: 'hold', tokens: [token], sockets: sockets.revoke })
-        const begin = monotonicMs()
-        const response = await fetch(`${latchkey.url}/auth/revoke`, {
-          method: 'POST',
-          body: new URLSearchParams({ token: refreshTokens![i]! }),
-        })
-        const answered = monotonicMs()
-        if (response.status !== 200) throw new BenchFailed(`revoked with ${response.status}`)
-        const ends = await ended(pool, sockets.revoke)
-        fromRequest.push(...ends.map((at) => at - begin))
-        fromAnswer.push(...ends.map((at) => Math.max(0, at - answered)))
-      }
-      const rows: LatencyRow[] = [
-        latencyRowOf('from the request', fromRequest, 0),
-        latencyRowOf('from the answer', fromAnswer, 0),
-      ]
-      findings.push({
-        kind: 'latency',
-        title: `revoke to close, ${sockets.revoke} sockets of one session, ${rounds} times: ${latchkey.name}`,
-        rows,
-      })
-      await bench.end()
+    const count = sockets.revoke
+    const targets: Target[] = []
+    // A request to a baseline ends as many sockets, with nothing to find out before.
+    for (const library of ['uws', 'ws'] as const) {
+      const bare = await bench.bare(library, { ends: count })
+      if (bare !== null) targets.push(bare)
     }
-    return findings
+    const sessions = rounds + 1
+    for (const transport of transports) {
+      targets.push(await bench.latchkey({ transport, grants: sessions, used: sessions }))
+    }
+    const contestants = targets.map((target) => ({
+      target,
+      pool: bench.pool(1),
+      delays: { fromRequest: [], fromAnswer: [] } as Delays,
+    }))
+    for (let round = 0; round < sessions; round++) {
+      for (const { target, pool, delays } of contestants) {
+        bench.step(`revoke: ${count} sockets to ${target.name}`)
+        const found = await revokeOne(bench, target, pool, round, count)
+        // In the first round the load warms up.
+        if (round === 0) continue
+        delays.fromRequest.push(...found.fromRequest)
+        delays.fromAnswer.push(...found.fromAnswer)
+      }
+    }
+    const title = `revoke to close, ${count} sockets of one session, ${rounds} times`
+    const rows = (which: keyof Delays) =>
+      contestants.map(({ target, delays }) => latencyRowOf(target.name, delays[which], 0))
+    return [
+      { kind: 'latency', title: `${title}: from the request`, rows: rows('fromRequest') },
+      { kind: 'latency', title: `${title}: from the answer`, rows: rows('fromAnswer') },
+    ]
   },
 }
 
-/** All ends, once there are so many. */
-const ended = async (pool: { ends(): Promise<readonly number[]> }, count: number): Promise<readonly number[]> => {
-  const ends: number[] = []
-  const limit = monotonicMs() + 10_000
-  while (ends.length < count) {
-    ends.push(...(await pool.ends()))
-    if (monotonicMs() > limit) throw new BenchFailed(`only ${ends.length} of ${count} sockets were closed`)
+const revokeOne = async (
+  bench: Bench,
+  target: Target,
+  pool: Pool,
+  session: number,
+  sockets: number,
+): Promise<Delays> => {
+  const { tokens, refreshTokens } = target.sessions
+  await bench.prepare(pool, target, { kind: 'hold', tokens: [tokens[session]!], sockets })
+  const ending = pool.ends()
+  const begin = monotonicMs()
+  const body = new URLSearchParams({ token: refreshTokens![session]! })
+  const { status } = await fetch(`${target.url}/auth/revoke`, { method: 'POST', body })
+  const answered = monotonicMs()
+  if (status !== 200) throw new BenchFailed(`revoked with ${status}`)
+  const ends = await ending
+  return {
+    fromRequest: ends.map((at) => at - begin),
+    fromAnswer: ends.map((at) => Math.max(0, at - answered)),
   }
-  return ends
 }

@@ -14,16 +14,21 @@ export interface BareAnswers {
   /** Of every HTTP answer. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+  /** So many sockets, those that are open for longest, are ended by each request with a body. */
+  readonly ends: number
 }
 
+const ENDED = 4200
+
 const [, , library, given] = process.argv
-const { greeting, welcome, reply, headers, body } = JSON.parse(given!) as BareAnswers
+const { greeting, welcome, reply, headers, body, ends } = JSON.parse(given!) as BareAnswers
 const say = (port: number): boolean => process.stdout.write(`${JSON.stringify({ url: `http://127.0.0.1:${port}` })}\n`)
 
 const serveUws = (): void => {
   const library = createRequire(import.meta.url)('uWebSockets.js') as typeof uws
   library._cfg('silent')
   const lines = Object.entries(headers)
+  const open = new Set<uws.WebSocket<{ isIn: boolean }>>()
   const app = library.App()
   app.ws<{ isIn: boolean }>('/*', {
     maxPayloadLength: 64 * 1024,
@@ -34,7 +39,13 @@ const serveUws = (): void => {
       request.getHeader('origin')
       response.upgrade({ isIn: false }, request.getHeader('sec-websocket-key'), '', '', context)
     },
-    open: (socket) => void socket.send(greeting, false, false),
+    open: (socket) => {
+      socket.send(greeting, false, false)
+      if (ends > 0) open.add(socket)
+    },
+    close: (socket) => {
+      if (ends > 0) open.delete(socket)
+    },
     message: (socket) => {
       const seat = socket.getUserData()
       socket.send(seat.isIn ? reply : welcome, false, false)
@@ -56,7 +67,9 @@ const serveUws = (): void => {
     }
     response.onAborted(() => undefined)
     response.onData((_, last) => {
-      if (last) answer(response)
+      if (!last) return
+      for (const socket of [...open].slice(0, ends)) socket.end(ENDED)
+      answer(response)
     })
   })
   app.listen('127.0.0.1', 0, (socket) => void say(library.us_socket_local_port(socket as uws.us_listen_socket)))
@@ -65,7 +78,10 @@ const serveUws = (): void => {
 const serveWs = (): void => {
   const server = createServer((request, response) => {
     request.resume()
-    request.on('end', () => response.writeHead(200, headers).end(body))
+    request.on('end', () => {
+      if (request.method === 'POST') for (const socket of [...sockets.clients].slice(0, ends)) socket.close(ENDED)
+      response.writeHead(200, headers).end(body)
+    })
   })
   const sockets = new WebSocketServer({ server, perMessageDeflate: false, maxPayload: 64 * 1024 })
   sockets.on('connection', (socket, request) => {

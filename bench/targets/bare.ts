@@ -20,6 +20,7 @@ export const bareAnswers = (reply: string): BareAnswers => ({
     pragma: 'no-cache',
   },
   body: '',
+  ends: 0,
 })
 
 const SESSIONS = 200

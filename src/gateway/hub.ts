@@ -27,8 +27,8 @@ const closeFor = (reason: string | undefined): CloseName => {
   return reason === 'user_inactive' || reason === 'user_removed' ? 'userInactive' : 'revoked'
 }
 
-/** Closes of one turn of the event loop, so that ending a crowd does not stall the others. */
-const CLOSES_A_TURN = 250
+/** Closes of one turn of the event loop, some milliseconds' worth: ending a crowd must not stall the others. */
+const CLOSES_A_TURN = 500
 
 export class Hub implements ChangeListener {
   readonly #verifier: Verifier

@@ -57,7 +57,7 @@ describe('latchkey bench --quick', () => {
     ['refresh', ['ratios', 'ratios']],
     ['login', ['ratios', 'latency']],
     ['verify', ['ratios']],
-    ['revoke', loaded.map(() => 'latency')],
+    ['revoke', ['latency', 'latency']],
     ['idle', ['figures']],
     ['storm', loaded.map(() => 'latency')],
     ['mixed', loaded.map(() => 'latency')],
