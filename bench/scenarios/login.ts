@@ -1,4 +1,5 @@
 /** Logins with a password, beside the hash alone; and what known tokens notice of them. */
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { latencyRow } from '../latency.ts'
 import { bareLogin, flowLogin, LoginLoad } from '../load/logins.ts'
@@ -6,8 +7,8 @@ import { alternate, type Contestant } from '../measure.ts'
 import { startProcess } from '../process.ts'
 import type { Finding, LatencyRow, Scenario } from '../scenario.ts'
 
-/** As many as a gateway hashes at once on a machine of two cores or more. */
-const PARALLEL = 2
+/** Twice as many as are hashed at once by default: there is always one that waits for its turn. */
+const PARALLEL = 2 * Math.max(1, Math.floor(availableParallelism() / 2))
 /** Slices are longer: a login takes as long as thousands of other things. */
 const SLICE_FACTOR = 5
 const CACHED_PER_SECOND = 2000

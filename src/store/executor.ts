@@ -9,6 +9,11 @@ export type Log = (change: NewChange) => void
 export interface WriteOptions {
   /** It takes something back: on a full disk it may use the space that is kept for this. */
   readonly vital?: boolean
+  /**
+   * It outlives the process, and need not outlive a loss of power: whoever it is for only begins again. It does not wait for the
+   * disk.
+   */
+  readonly passing?: boolean
 }
 
 /** How a driver runs one transaction. Both reject with `StoreUnavailable` where nothing is known to be kept. */

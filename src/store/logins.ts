@@ -81,7 +81,7 @@ export const placeStore = ({ read, write }: Executor): Places => ({
 
 export const flowStore = ({ read, write }: Executor): Flows => ({
   put: async (flow, caps, now) => {
-    const { value } = await write(async (db) => {
+    const begin = async (db: Db) => {
       const open = db
         .selectFrom('auth_flow')
         .select((eb) => eb.fn.countAll().as('n'))
@@ -104,7 +104,9 @@ export const flowStore = ({ read, write }: Executor): Flows => ({
       }
       await db.insertInto('auth_flow').values(fromFlow(flow)).execute()
       return 'kept' as const
-    })
+    }
+    // A login that has only begun: after a loss of power its person begins another.
+    const { value } = await write(begin, { passing: true })
     return value
   },
 

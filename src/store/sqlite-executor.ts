@@ -26,7 +26,7 @@ export const resultCode = (error: unknown): number | null => {
 }
 
 interface Call {
-  readonly kind: 'read' | 'write' | 'vital'
+  readonly kind: 'read' | 'passing' | 'write' | 'vital'
   readonly run: (db: Db, log: Log) => Promise<unknown>
   readonly resolve: (outcome: { value: unknown; seq: number }) => void
   readonly reject: (error: unknown) => void
@@ -46,6 +46,8 @@ export class SqliteExecutor implements Executor {
   /** In the transaction that runs: the disk took no more. */
   #full = false
   #failed = 0
+  /** As the database was opened. */
+  #synchronous: 'normal' | 'full' = 'full'
 
   constructor(database: DatabaseSync, db: Db, feed: ChangeFeed, clock: Clock, reserve: Reserve) {
     this.#database = database
@@ -68,8 +70,8 @@ export class SqliteExecutor implements Executor {
 
   readonly write = <T>(
     op: (db: Db, log: Log) => Promise<T>,
-    { vital = false }: WriteOptions = {},
-  ): Promise<{ value: T; seq: number }> => this.#enqueue<T>(vital ? 'vital' : 'write', op)
+    { vital = false, passing = false }: WriteOptions = {},
+  ): Promise<{ value: T; seq: number }> => this.#enqueue<T>(vital ? 'vital' : passing ? 'passing' : 'write', op)
 
   recover(): void {
     this.#reserve.take()
@@ -134,6 +136,7 @@ export class SqliteExecutor implements Executor {
     this.#full = false
     const writes = batch.some(({ kind }) => kind !== 'read')
     try {
+      this.#sync(writes && batch.every(({ kind }) => kind === 'read' || kind === 'passing') ? 'normal' : 'full')
       this.#database.exec(writes ? 'begin immediate' : 'begin')
       for (const call of batch) outcomes.push(await this.#runOne(call, committed))
       this.#database.exec('commit')
@@ -151,6 +154,13 @@ export class SqliteExecutor implements Executor {
     }
     this.#feed.apply(committed)
     return this.#settle(batch, outcomes, mayRelease)
+  }
+
+  /** With `normal` a commit is left to the system to write; the next with `full` waits for it as well (sqlite.org/pragma.html). */
+  #sync(mode: 'normal' | 'full'): void {
+    if (mode === this.#synchronous) return
+    this.#database.exec(`pragma synchronous = ${mode}`)
+    this.#synchronous = mode
   }
 
   #settle(batch: readonly Call[], outcomes: readonly Outcome[], mayRelease: boolean): readonly Call[] {
