@@ -19,6 +19,10 @@ if (!existsSync(ready)) {
   const pip = (...what) => execFileSync(join(venv, 'bin/pip'), ['install', '-q', ...what], say)
   // A later pycares breaks the aiodns that this version is pinned to.
   pip(`homeassistant==${VERSION}`, 'pycares<5')
+  // Without its pages it starts in recovery mode only; which belong to it stands in its own package.
+  const script = 'import homeassistant; print(homeassistant.__path__[0])'
+  const core = execFileSync(join(venv, 'bin/python'), ['-c', script], { encoding: 'utf8' }).trim()
+  pip('-c', join(core, 'package_constraints.txt'), 'home-assistant-frontend')
   writeFileSync(ready, '')
 }
 

@@ -1,16 +1,39 @@
 #!/usr/bin/env node
-// node-oidc-provider with its own in-memory store, for the refresh at its token endpoint, for `latchkey bench --peer`.
+// node-oidc-provider with a store in memory, for the refresh at its token endpoint, for `latchkey bench --peer`.
 import { createServer } from 'node:http'
 import { Provider } from 'oidc-provider'
 
 const CLIENT = 'bench'
 const SESSIONS = 200
 
+/** The library's own store forgets all but the last thousand records, and the load's refresh tokens with them. */
+class Kept {
+  static #records = new Map()
+  #name
+
+  constructor(name) {
+    this.#name = name
+  }
+
+  async upsert(id, payload) {
+    Kept.#records.set(`${this.#name} ${id}`, payload)
+  }
+
+  async find(id) {
+    return Kept.#records.get(`${this.#name} ${id}`)
+  }
+
+  async destroy(id) {
+    Kept.#records.delete(`${this.#name} ${id}`)
+  }
+}
+
 const http = createServer()
 await new Promise((resolve) => http.listen(0, '127.0.0.1', resolve))
 const url = `http://127.0.0.1:${http.address().port}`
 const scope = 'openid offline_access'
 const provider = new Provider(url, {
+  adapter: Kept,
   clients: [
     {
       client_id: CLIENT,

@@ -20,7 +20,7 @@ export const scale: Scenario = {
       bench.step(`scale: making ${count} grants`)
       const name = `${count} grants`
       const gateway = await bench.latchkey({ transport, grants: count, used: Math.min(count, TOUCHED), name })
-      for (let again = 1; again < Math.ceil(rounds / 2); again++) {
+      for (let again = 1; again < Math.max(2, Math.ceil(rounds / 2)); again++) {
         bench.step(`scale: ${name} killed and started again`)
         await gateway.crash!()
       }

@@ -31,7 +31,9 @@ export const startLatchkey = async (inside: Inside, options: LatchkeyOptions): P
   const start = async (port: string): Promise<Started> => {
     const given = ['serve', '--port', port, '--data-dir', dataDir, '--log', 'json', '--transport', options.transport]
     const begin = performance.now()
-    const started = await startProcess(command!, [...args, ...given])
+    // Several run at once, and none keeps the port that the administration has by default.
+    const env = { ...process.env, LATCHKEY_SERVER_ADMIN_PORT: '0' }
+    const started = await startProcess(command!, [...args, ...given], env)
     startsInMs.push(Math.round(performance.now() - begin))
     if (options.core !== null) pin(started.pid, options.core)
     return started
