@@ -30,10 +30,24 @@ const revoke = async (url: string, { refresh_token }: Tokens): Promise<void> => 
   expect((await postForm(`${url}/auth/revoke`, { token: refresh_token })).status).toBe(200)
 }
 
+interface SessionKind {
+  readonly rotates?: boolean
+  /** False: as in a browser that has no Web Locks. */
+  readonly locks?: boolean
+}
+
 /** A session at the address of a gateway, the network to it, and an application with tabs. */
-const sessionAt = async (url: string) => {
+const sessionAt = async (url: string, { rotates = false, locks = true }: SessionKind = {}) => {
   const app = await tabbedApplication()
-  const tokens = await exchange(url, await logIn(url, app.clientId, `${app.clientId}callback`), app.clientId)
+  if (!locks) await app.context.addInitScript("Object.defineProperty(navigator, 'locks', { value: undefined })")
+  const code = await logIn(url, app.clientId, `${app.clientId}callback`)
+  const fields = {
+    grant_type: 'authorization_code',
+    code,
+    client_id: app.clientId,
+    ...(rotates ? { rotate: '1' } : {}),
+  }
+  const tokens = (await (await postForm(`${url}/auth/token`, fields)).json()) as Tokens
   const wire = await wireTo(url)
   const first = await app.open(wire.url, kept(tokens))
   await first.until('open')
@@ -73,10 +87,10 @@ const comeBack = async ({ clock }: BrowserContext, tabs: readonly Tab[]): Promis
 }
 
 const onTransport = (transport: TransportName): void => {
-  const begin = async (settings: RigSettings = {}) => {
+  const begin = async (settings: RigSettings = {}, kind: SessionKind = {}) => {
     const gateway = await rig({ 'server.transport': transport, ...settings })
     await onboard(gateway.url)
-    return { gateway, ...(await sessionAt(gateway.url)) }
+    return { gateway, ...(await sessionAt(gateway.url, kind)) }
   }
 
   test('two tabs whose sockets end with their token refresh once, and hear on', async () => {
@@ -96,6 +110,40 @@ const onTransport = (transport: TransportName): void => {
     expect((await first.kept())?.access_token).not.toBe(before?.access_token)
     onlyLosses(wrong)
   })
+
+  test.each([true, false])(
+    'two tabs of a rotating session send one attempt; with Web Locks: %s (C19)',
+    async (locks) => {
+      const lifetime = { 'sessions.socket_lifetime': 'access_token' }
+      const { gateway, wire, context, first, more, wrong } = await begin(lifetime, { rotates: true, locks })
+      const tabs = [first, await more()]
+      const sent: (string | null)[] = []
+      let asked: () => void = () => undefined
+      context.on('request', (request) => {
+        if (request.method() === 'POST') sent.push(new URLSearchParams(request.postData() ?? '').get('attempt'))
+        asked()
+      })
+      const held = wire.hold(REFRESH)
+      gateway.clock.move(31 * MINUTE)
+      for (const tab of tabs) await tab.until('waiting')
+      // Nothing is answered before both want a token: with locks one of them waits for the other, without them both ask.
+      const letThrough = await held
+      for (const tab of tabs) await tab.until('connecting')
+      while (!locks && sent.length < 2) {
+        await new Promise<void>((resolve) => {
+          asked = resolve
+        })
+      }
+      letThrough()
+      for (const tab of tabs) expect(await tab.until('open')).toMatchObject({ again: true })
+      await hear(tabs, gateway.url)
+      expect(new Set(sent)).toEqual(new Set([expect.stringMatching(/^[A-Za-z0-9_-]{22,}$/)]))
+      expect(sent).toHaveLength(locks ? 1 : 2)
+      for (const tab of tabs) expect(await tab.kept()).toMatchObject({ generation: 1 })
+      expect(await first.page.evaluate('navigator.locks !== undefined')).toBe(locks)
+      onlyLosses(wrong)
+    },
+  )
 
   test('a laptop that slept until its token had expired comes back by itself, with its subscription', async () => {
     const { gateway, wire, context, first, wrong } = await begin()
