@@ -2,6 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { BenchFailed } from './failed.ts'
 
 export interface Started {
   readonly pid: number
@@ -25,7 +26,7 @@ export const startProcess = (
     const ended = new Promise<void>((done) => child.once('exit', () => done()))
     const fail = (why: string): void => {
       child.kill('SIGKILL')
-      reject(new Error(`${command} ${args[0] ?? ''}: ${why}\n${said.slice(-5).join('\n')}`))
+      reject(new BenchFailed(`${command} ${args[0] ?? ''}: ${[why, ...said.slice(-5)].join('; ')}`))
     }
     const limit = setTimeout(() => fail(`did not listen within ${START_MS / 1000} s`), START_MS)
     child.once('error', (error) => fail(error.message))

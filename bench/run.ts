@@ -1,5 +1,6 @@
 /** A run of the bench: scenarios one after the other, then what they found. */
 import { writeFileSync } from 'node:fs'
+import { BenchFailed } from './failed.ts'
 import { type Attached, readFlags, WrongUse } from './options.ts'
 import { startPeer } from './peer.ts'
 import { pin } from './process.ts'
@@ -22,7 +23,7 @@ import { verify } from './scenarios/verify.ts'
 import type { Inside, Target } from './target.ts'
 import { bareAnswers, PONG, startBare } from './targets/bare.ts'
 
-export { WrongUse }
+export { BenchFailed, WrongUse }
 
 const all: readonly Scenario[] = [connect, renew, command, refresh, login, verify, revoke, idle, storm, mixed, scale]
 

@@ -1,6 +1,6 @@
 /** HTTP load, by autocannon. */
 import autocannon from 'autocannon'
-import { BenchFailed } from './socket.ts'
+import { BenchFailed } from '../failed.ts'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST'
@@ -52,7 +52,7 @@ export class HttpLoad {
       this.#ending = new Promise((ended) => {
         const instance = autocannon(options, () => ended(undefined))
         instance.on('response', (_client, status) => {
-          if (status !== 200) reject(new BenchFailed(`answered ${status}`))
+          if (status !== 200) reject(new BenchFailed(`${this.#url} answered ${status}`))
           if (++count === amount) resolve({ count, seconds: (performance.now() - begin) / 1000 })
         })
         instance.on('reqError', (error: Error) => reject(new BenchFailed(error.message)))

@@ -1,7 +1,9 @@
 /** The kinds of load that a worker makes: sockets that come and go, and sockets that stay and ask. */
+
+import { BenchFailed } from '../failed.ts'
 import type { Dialect } from './dialects.ts'
 import { textFrame } from './frames.ts'
-import { type Aim, BenchFailed, LoadSocket } from './socket.ts'
+import { type Aim, LoadSocket } from './socket.ts'
 
 export interface Load {
   /** Whatever has to be there before anything is counted. */

@@ -1,6 +1,7 @@
 /** Logins with a password over HTTP: two requests each, the second of which costs the server a password hash. */
+
+import { BenchFailed } from '../failed.ts'
 import type { Sliced } from '../measure.ts'
-import { BenchFailed } from './socket.ts'
 
 /** One login; rejects where it is not let in. */
 export type LogIn = () => Promise<void>

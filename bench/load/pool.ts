@@ -1,8 +1,8 @@
 /** Worker threads that make load together, and what they measured in one. */
 import { Worker } from 'node:worker_threads'
 import { decodeFromCompressedBase64, type Histogram } from 'hdr-histogram-js'
+import { BenchFailed } from '../failed.ts'
 import { newHistogram } from './schedule.ts'
-import { BenchFailed } from './socket.ts'
 import type { Done, Order, Task, Work } from './worker.ts'
 
 /** What an open loop came to. */

@@ -1,6 +1,7 @@
 /** One WebSocket over plain TCP. Not a library's: a load generator must cost less than what it measures. */
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
+import { BenchFailed } from '../failed.ts'
 import type { Dialect } from './dialects.ts'
 import { CLOSE_FRAME, type FrameListener, FrameReader, PONG_FRAME } from './frames.ts'
 
@@ -37,11 +38,6 @@ const dial = ({ host, port, addresses }: Aim): Socket => {
   const socket = connect({ host, port, ...(localAddress === undefined ? {} : { localAddress }) })
   socket.setNoDelay(true)
   return socket
-}
-
-/** What ended a socket that should not have ended. */
-export class BenchFailed extends Error {
-  override readonly name = 'BenchFailed'
 }
 
 /** An authenticated socket on which messages are counted. */

@@ -1,12 +1,13 @@
 /** A worker thread that makes load. It is told what to do, and answers each order once. */
 import { parentPort } from 'node:worker_threads'
 import { encodeIntoCompressedBase64 } from 'hdr-histogram-js'
+import { BenchFailed } from '../failed.ts'
 import { monotonicMs } from './clock.ts'
 import { type DialectName, dialects } from './dialects.ts'
 import { textFrame } from './frames.ts'
 import { AskLoad, ConnectLoad, type Load, type Question } from './loads.ts'
 import { openLoop } from './schedule.ts'
-import { type Aim, aimAt, BenchFailed, LoadSocket } from './socket.ts'
+import { type Aim, aimAt, LoadSocket } from './socket.ts'
 
 /** What load to make. */
 export type Work =

@@ -1,9 +1,10 @@
 /** A day's shape: everything at once, at fixed rates, none of which waits for another. */
+
+import { BenchFailed } from '../failed.ts'
 import { latencyRow } from '../latency.ts'
 import { beginning, flowLogin } from '../load/logins.ts'
 import type { Latencies, Pool } from '../load/pool.ts'
 import { openLoop } from '../load/schedule.ts'
-import { BenchFailed } from '../load/socket.ts'
 import type { Work } from '../load/worker.ts'
 import type { Finding, Scenario } from '../scenario.ts'
 

@@ -1,8 +1,9 @@
 /** From a revocation to the close of each socket that lived on it. */
+
+import { BenchFailed } from '../failed.ts'
 import { latencyRowOf } from '../latency.ts'
 import { monotonicMs } from '../load/clock.ts'
 import type { Pool } from '../load/pool.ts'
-import { BenchFailed } from '../load/socket.ts'
 import type { Bench, Scenario } from '../scenario.ts'
 import type { Target } from '../target.ts'
 

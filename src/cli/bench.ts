@@ -1,7 +1,7 @@
 /** `latchkey bench`: loads the bench, which knows nothing of the inside, only when it is called. */
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
-import { EX_USAGE, fail } from './failure.ts'
+import { EX_UNAVAILABLE, EX_USAGE, fail } from './failure.ts'
 import { seed } from './seed.ts'
 
 /** What `bench/run.ts` gives; it is built beside the command. */
@@ -11,6 +11,7 @@ interface BenchModule {
     inside: { readonly command: readonly string[]; readonly seed: typeof seed },
   ): Promise<void>
   readonly WrongUse: new (message: string) => Error
+  readonly BenchFailed: new (message: string) => Error
 }
 
 const load = async (): Promise<BenchModule> =>
@@ -46,11 +47,12 @@ export const benchCommand = (): Command =>
     .option('--json <file>', 'write what was found as JSON; - for standard output, instead of tables')
     .option('--html <file>', 'write a report with plots that needs no network')
     .action(async (scenarios: string[], flags: Record<string, unknown>) => {
-      const { run, WrongUse } = await load()
+      const { run, WrongUse, BenchFailed } = await load()
       try {
         await run({ scenarios, flags }, { command: SELF, seed })
       } catch (error) {
         if (error instanceof WrongUse) fail(EX_USAGE, error.message)
+        if (error instanceof BenchFailed) fail(EX_UNAVAILABLE, error.message)
         throw error
       }
     })

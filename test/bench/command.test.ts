@@ -1,5 +1,8 @@
 /** `latchkey bench` as a person runs it: that every scenario runs and that its numbers can be so; never how fast it is. */
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Report } from '../../bench/report/report.ts'
@@ -92,6 +95,22 @@ describe('latchkey bench --quick', () => {
     LIMIT_MS,
   )
 })
+
+test(
+  'latchkey bench ends with one line, and 69, where a server does not do what is measured',
+  async () => {
+    const server = createServer((_, response) => response.writeHead(404).end()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    try {
+      const { code, out, err } = await bench('verify', '--quick', '--transport', 'ws', '--url', url, '--token', 'x')
+      expect([code, out, err]).toEqual([69, '', `latchkey: ${url} answered 404\n`])
+    } finally {
+      server.close()
+    }
+  },
+  LIMIT_MS,
+)
 
 describe('latchkey bench refuses', () => {
   test.each([
