@@ -136,7 +136,7 @@ export class SqliteExecutor implements Executor {
     this.#full = false
     const writes = batch.some(({ kind }) => kind !== 'read')
     try {
-      this.#sync(writes && batch.every(({ kind }) => kind === 'read' || kind === 'passing') ? 'normal' : 'full')
+      if (writes) this.#sync(batch.every(({ kind }) => kind === 'read' || kind === 'passing') ? 'normal' : 'full')
       this.#database.exec(writes ? 'begin immediate' : 'begin')
       for (const call of batch) outcomes.push(await this.#runOne(call, committed))
       this.#database.exec('commit')
