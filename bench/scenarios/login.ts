@@ -7,8 +7,10 @@ import { alternate, type Contestant } from '../measure.ts'
 import { startProcess } from '../process.ts'
 import type { Finding, LatencyRow, Scenario } from '../scenario.ts'
 
-/** Twice as many as are hashed at once by default: there is always one that waits for its turn. */
-const PARALLEL = 2 * Math.max(1, Math.floor(availableParallelism() / 2))
+/** As many as the gateway computes at once by default. */
+const HASHED_AT_ONCE = Math.max(1, Math.floor(availableParallelism() / 2))
+/** There is always one that waits for its turn. */
+const PARALLEL = 2 * HASHED_AT_ONCE
 /** Slices are longer: a login takes as long as thousands of other things. */
 const SLICE_FACTOR = 5
 const CACHED_PER_SECOND = 2000
@@ -22,6 +24,7 @@ export const login: Scenario = {
     const findings: Finding[] = []
     const hash = await startProcess(process.execPath, [
       fileURLToPath(new URL('../targets/bare-hash-server.js', import.meta.url)),
+      String(HASHED_AT_ONCE),
     ])
     try {
       const contestants: Contestant[] = [

@@ -1,14 +1,12 @@
-/** The baseline of a login: a process that answers each request once it has computed one argon2id hash, in its turn. */
+/** The baseline of a login: `node bare-hash-server.js AT_ONCE`. It answers each request once it has computed one argon2id hash. */
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
-import { availableParallelism } from 'node:os'
 
 /** The gateway's parameters (OWASP's). */
 const MEMORY_KIB = 19 * 1024
 const PASSWORD = 'correct horse'
-/** As many at once as the gateway computes by default. */
-const AT_ONCE = Math.max(1, Math.floor(availableParallelism() / 2))
+const AT_ONCE = Number(process.argv[2])
 
 type Verify = (hash: string, password: string) => Promise<boolean>
 
