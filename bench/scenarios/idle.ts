@@ -29,7 +29,10 @@ export const idle: Scenario = {
       }
     }
     // Started by somebody else, and not to be started again.
-    for (const other of bench.others) await measure(bench, other, sockets.idle, measured)
+    for (const other of bench.others) {
+      await measure(bench, other, sockets.idle, measured)
+      await bench.end()
+    }
     const figures = [...measured].map(([name, values]) => ({ name, value: spreadOf(values), unit: 'bytes a socket' }))
     const finding: Finding = {
       kind: 'figures',
