@@ -6,15 +6,14 @@ import { digest, newId, newRefreshSecret } from '../auth/secrets.ts'
 import { systemClock } from '../clock.ts'
 import { readConfig } from '../config/config.ts'
 import { openData } from '../main.ts'
-import type { GrantId, RefreshToken, UserId } from '../store/model.ts'
-import type { Store } from '../store/store.ts'
+import type { GrantId, RefreshToken, User, UserId } from '../store/model.ts'
 
 /** Nobody's: loopback is every bench's. */
 const CLIENT_ID = 'http://127.0.0.1/'
 const OWNER = { name: 'Bench', username: 'bench', password: 'correct horse' }
 const GRANTS_PER_USER = 10
 /** Written at once, so that each commit has many. */
-const AT_ONCE = 512
+const AT_ONCE = 10_000
 /** Secrets that are kept in memory; grants beyond them are only there. */
 const KEPT = 100_000
 const ACCESS_TOKEN_SECONDS = 1800
@@ -34,67 +33,54 @@ export interface Seed {
   accessTokens(count: number, from: number): readonly string[]
 }
 
-const makeUser = async (store: Store, number: number): Promise<UserId> => {
-  const id = newId<UserId>()
-  await store.users.create({
-    id,
-    name: `Bench ${number}`,
-    isOwner: false,
-    isActive: true,
-    localOnly: false,
-    systemGenerated: false,
-    groups: ['system-users'],
-  })
-  return id
-}
+const newUser = (number: number): User => ({
+  id: newId<UserId>(),
+  name: `Bench ${number}`,
+  isOwner: false,
+  isActive: true,
+  localOnly: false,
+  systemGenerated: false,
+  groups: ['system-users'],
+})
 
-/** In pieces, so that a million are never under way at once. */
-const inPieces = async <T>(count: number, make: (i: number) => Promise<T>, keep: (made: T) => void): Promise<void> => {
-  for (let i = 0; i < count; i += AT_ONCE) {
-    const some = Array.from({ length: Math.min(AT_ONCE, count - i) }, (_, j) => make(i + j))
-    for (const made of await Promise.all(some)) keep(made)
-  }
-}
+const newToken = (userId: UserId, secret: string, now: number): RefreshToken => ({
+  id: newId<GrantId>(),
+  userId,
+  credentialId: null,
+  type: 'normal',
+  clientId: CLIENT_ID,
+  clientName: null,
+  clientIcon: null,
+  secretHash: digest(secret),
+  rotation: null,
+  salt: randomBytes(16),
+  codeHash: null,
+  accessTokenSeconds: ACCESS_TOKEN_SECONDS,
+  createdAt: now,
+  expireAt: now + IDLE_MS,
+  lastUsedAt: now,
+  lastUsedIp: '127.0.0.1',
+})
 
 export const seed = async (dataDir: string, grants: number): Promise<Seed> => {
-  const { store, keys, hasher, dir } = await openData(readConfig({ flags: { data_dir: dataDir } }), systemClock)
+  const { store, fill, keys, hasher, dir } = await openData(readConfig({ flags: { data_dir: dataDir } }), systemClock)
   const sessions: Session[] = []
   try {
     await createOwner(store, hasher, systemClock, 60_000, { ...OWNER, clientId: CLIENT_ID })
-    const users: UserId[] = []
-    await inPieces(
-      Math.ceil(grants / GRANTS_PER_USER),
-      (i) => makeUser(store, i),
-      (id) => users.push(id),
-    )
     const now = systemClock.now()
-    const make = async (i: number): Promise<Session> => {
-      const id = newId<GrantId>()
-      const secret = newRefreshSecret()
-      const token: RefreshToken = {
-        id,
-        userId: users[Math.floor(i / GRANTS_PER_USER)]!,
-        credentialId: null,
-        type: 'normal',
-        clientId: CLIENT_ID,
-        clientName: null,
-        clientIcon: null,
-        secretHash: digest(secret),
-        rotation: null,
-        salt: randomBytes(16),
-        codeHash: null,
-        accessTokenSeconds: ACCESS_TOKEN_SECONDS,
-        createdAt: now,
-        expireAt: now + IDLE_MS,
-        lastUsedAt: now,
-        lastUsedIp: '127.0.0.1',
+    // In pieces, so that a million are never under way at once.
+    for (let made = 0; made < grants; made += AT_ONCE) {
+      const count = Math.min(AT_ONCE, grants - made)
+      const users = Array.from({ length: Math.ceil(count / GRANTS_PER_USER) }, (_, i) => newUser(made + i))
+      const tokens: RefreshToken[] = []
+      for (let i = 0; i < count; i++) {
+        const secret = newRefreshSecret()
+        const token = newToken(users[Math.floor(i / GRANTS_PER_USER)]!.id, secret, now)
+        tokens.push(token)
+        if (sessions.length < KEPT) sessions.push({ id: token.id, key: keys.accessKey(token.id, token.salt), secret })
       }
-      await store.tokens.create(token, null)
-      return { id, key: keys.accessKey(id, token.salt), secret }
+      await fill(users, tokens)
     }
-    await inPieces(grants, make, (session) => {
-      if (sessions.length < KEPT) sessions.push(session)
-    })
     dir.dropSetupCode()
   } finally {
     await store.close()

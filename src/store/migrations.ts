@@ -173,4 +173,10 @@ export const migrations = ({ bytes, bigint }: Types): Record<string, Migration> 
       await db.schema.alterTable('auth_flow').addColumn('waits_until', bigint).execute()
     },
   },
+  '0007_user_position': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // Without it each new user reads all users, to come after the last.
+      await db.schema.createIndex('auth_user_position').on('auth_user').column('position').execute()
+    },
+  },
 })

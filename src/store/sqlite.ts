@@ -8,8 +8,10 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { Kysely, Migrator, SqliteAdapter, SqliteDialect } from 'kysely'
 import type { Clock } from '../clock.ts'
 import { ChangeFeed } from './changes.ts'
+import { fill } from './fill.ts'
 import { readHead } from './log.ts'
 import { migrations, sqliteTypes } from './migrations.ts'
+import type { RefreshToken, User } from './model.ts'
 import { createReserve } from './reserve.ts'
 import type { Tables } from './schema.ts'
 import { sqlStore } from './sql.ts'
@@ -85,6 +87,8 @@ export interface SqliteOptions {
 export interface OpenedStore {
   /** Writes a consistent copy of the database to a new file, without its write-ahead log. */
   readonly copy: (file: string) => Promise<void>
+  /** Puts in users with grants by the thousand, unseen and unlogged (`fill.ts`). */
+  readonly fill: (users: readonly User[], tokens: readonly RefreshToken[]) => Promise<void>
   readonly store: Store
   readonly feed: ChangeFeed
   readonly logId: string
@@ -150,7 +154,13 @@ const prepare = async (database: DatabaseSync, options: SqliteOptions): Promise<
   const reserve = createReserve(file === ':memory:' ? null : join(dirname(file), 'reserve'))
   reserve.take()
   const executor = new SqliteExecutor(database, db, feed, clock, reserve)
-  return { store: sqlStore('sqlite', executor, clock), feed, logId, copy: (file) => executor.copy(file) }
+  return {
+    store: sqlStore('sqlite', executor, clock),
+    feed,
+    logId,
+    copy: (file) => executor.copy(file),
+    fill: (users, tokens) => fill(executor, users, tokens),
+  }
 }
 
 const migrate = async (db: Kysely<Tables>, file: string): Promise<void> => {

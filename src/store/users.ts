@@ -10,14 +10,20 @@ import { revokeRows } from './tokens.ts'
 /** Passwords belong to the local provider's credentials: their subject is the user name. */
 const LOCAL = ['provider_type', '=', 'homeassistant'] as const
 
-export const insertUser = async (db: Db, user: User): Promise<void> => {
+/** 0 where there is no user. */
+export const lastPosition = async (db: Db): Promise<number> => {
   const { last } = await db
     .selectFrom('auth_user')
     .select((eb) => eb.fn.max('position').as('last'))
     .executeTakeFirstOrThrow()
+  return last ?? 0
+}
+
+export const insertUser = async (db: Db, user: User): Promise<void> => {
+  const position = (await lastPosition(db)) + 1
   await db
     .insertInto('auth_user')
-    .values({ ...fromUser(user), position: (last ?? 0) + 1 })
+    .values({ ...fromUser(user), position })
     .execute()
 }
 

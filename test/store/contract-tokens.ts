@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { newId } from '../../src/auth/secrets.ts'
 import type { GrantId, RefreshToken, User } from '../../src/store/model.ts'
-import type { Selector } from '../../src/store/store.ts'
+import { type Selector, StoreUnavailable } from '../../src/store/store.ts'
 import { type Driver, useStore } from './opened.ts'
 import { count, digest, HOUR, NOW, times, token, user } from './records.ts'
 
@@ -20,6 +20,19 @@ export const tokensContract = (name: string, create: () => Driver): void => {
       expect(await at.store.tokens.bySecret(digest('unknown'))).toBe(null)
       expect((await at.store.tokens.grants([newId<GrantId>()])).grants).toEqual([])
       expect(await at.store.tokens.list(who.id)).toEqual([{ token: made, credential: its }])
+    })
+
+    test('a database is filled with users and grants by the thousand, all of them or none', async () => {
+      const { who } = await at.person()
+      const users = Array.from({ length: 450 }, (_, i) => user({ name: `User ${i}` }))
+      const tokens = users.flatMap((one) => [token(one), token(one)])
+      const [first] = tokens
+      await expect(at.fill(users, [...tokens, token(user())])).rejects.toThrow(StoreUnavailable)
+      expect(await at.grantOf(first!.id)).toBe(undefined)
+      await at.fill(users, tokens)
+      const found = await at.store.tokens.grants(tokens.map(({ id }) => id))
+      expect(new Set(found.grants.map(({ token }) => token))).toEqual(new Set(tokens))
+      expect((await at.store.users.list()).map((one) => one.user)).toEqual([who, ...users])
     })
 
     test('none is made for who is inactive or gone, nor at the request of a grant that has ended', async () => {

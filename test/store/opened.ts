@@ -1,13 +1,14 @@
 /** A store that is opened anew for each test, and what it tells. */
 import { afterEach, beforeEach, expect } from 'vitest'
 import type { ChangeFeed } from '../../src/store/changes.ts'
-import type { Change, Credential, Grant, GrantId, User } from '../../src/store/model.ts'
+import type { Change, Credential, Grant, GrantId, RefreshToken, User } from '../../src/store/model.ts'
 import type { Store } from '../../src/store/store.ts'
 import { credential, user } from './records.ts'
 
 export interface Opened {
   readonly store: Store
   readonly feed: ChangeFeed
+  readonly fill: (users: readonly User[], tokens: readonly RefreshToken[]) => Promise<void>
 }
 
 /** A database of a driver's own, empty at first. */
@@ -24,13 +25,15 @@ export class StoreUnderTest {
   driver!: Driver
   store!: Store
   feed!: ChangeFeed
+  fill!: Opened['fill']
   /** What the feed told since it was opened. */
   heard: Change[] = []
 
   async open(): Promise<void> {
-    const { store, feed } = await this.driver.open()
+    const { store, feed, fill } = await this.driver.open()
     this.store = store
     this.feed = feed
+    this.fill = fill
     this.heard = []
     feed.listen({ changed: (change) => this.heard.push(change) })
   }
