@@ -31,7 +31,7 @@ const FULL: BenchOptions = {
   sliceMs: 400,
   openSeconds: 10,
   sockets: { idle: 10_000, storm: 2000, revoke: 1000 },
-  grants: [1000, 10_000, 100_000],
+  grants: [1000, 10_000, 100_000, 1_000_000],
   cores: 'same',
 }
 

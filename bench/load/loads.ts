@@ -18,31 +18,40 @@ export interface Load {
 /** What sockets are asked. */
 export type Question = 'command' | 'currentUser' | 'renew' | 'refresh'
 
+/**
+ * How often each token is shown before anything is counted: a server knows one that it has seen twice as well as it ever will. 0: each
+ * counts once, and where they run out the load fails.
+ */
+export type Shown = 0 | 1 | 2
+
 /** A socket opened, authenticated, asked once and closed cleanly. */
 export class ConnectLoad implements Load {
   readonly #aim: Aim
   readonly #tokens: readonly string[]
-  readonly #once: boolean
+  readonly #shown: Shown
   readonly #parallel: number
   #frames: readonly Buffer[] = []
   #next = 0
   #underWay = 0
   #command: Buffer
 
-  /** `once`: each token is shown a single time; where they run out the load fails. */
-  constructor(aim: Aim, tokens: readonly string[], once: boolean, parallel: number) {
+  constructor(aim: Aim, tokens: readonly string[], shown: Shown, parallel: number) {
     this.#aim = aim
     this.#tokens = tokens
-    this.#once = once
+    this.#shown = shown
     this.#parallel = parallel
     this.#command = textFrame(aim.dialect.command(1))
   }
 
   async prepare(): Promise<void> {
     this.#frames = this.#tokens.map((token) => textFrame(this.#aim.dialect.auth(token)))
-    if (this.#once) return
-    // Every token has been seen twice when it counts.
-    for (let times = 0; times < 2; times++) for (const frame of this.#frames) await this.#visit(frame)
+    for (let times = 0; times < this.#shown; times++) {
+      const frames = this.#frames.values()
+      const chain = async (): Promise<void> => {
+        for (const frame of frames) await this.#visit(frame)
+      }
+      await Promise.all(Array.from({ length: this.#parallel }, chain))
+    }
   }
 
   async closed(ms: number): Promise<number> {
@@ -79,7 +88,7 @@ export class ConnectLoad implements Load {
 
   #frame(): Buffer {
     const at = this.#next++
-    const frame = this.#frames[this.#once ? at : at % this.#frames.length]
+    const frame = this.#frames[this.#shown === 0 ? at : at % this.#frames.length]
     if (frame === undefined) throw new BenchFailed(`all ${this.#frames.length} tokens have been used`)
     return frame
   }

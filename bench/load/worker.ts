@@ -5,13 +5,18 @@ import { BenchFailed } from '../failed.ts'
 import { monotonicMs } from './clock.ts'
 import { type DialectName, dialects } from './dialects.ts'
 import { textFrame } from './frames.ts'
-import { AskLoad, ConnectLoad, type Load, type Question } from './loads.ts'
+import { AskLoad, ConnectLoad, type Load, type Question, type Shown } from './loads.ts'
 import { openLoop } from './schedule.ts'
 import { type Aim, aimAt, LoadSocket } from './socket.ts'
 
 /** What load to make. */
 export type Work =
-  | { readonly kind: 'connect'; readonly tokens: readonly string[]; readonly once: boolean; readonly parallel: number }
+  | {
+      readonly kind: 'connect'
+      readonly tokens: readonly string[]
+      readonly shown: Shown
+      readonly parallel: number
+    }
   | {
       readonly kind: 'ask'
       readonly question: Question
@@ -162,7 +167,7 @@ const prepare = async ({ url, dialect, addresses, work }: Task): Promise<Done> =
   }
   load =
     work.kind === 'connect'
-      ? new ConnectLoad(aim, work.tokens, work.once, work.parallel)
+      ? new ConnectLoad(aim, work.tokens, work.shown, work.parallel)
       : new AskLoad(aim, work, work.question, work.sockets, work.depth)
   await load.prepare()
   return { done: true }

@@ -10,7 +10,7 @@ export const connect: Scenario = {
   run: async (bench) => {
     const seen = await contest(bench, {
       title: 'connect, tokens seen before',
-      work: ({ sessions }) => ({ kind: 'connect', tokens: sessions.tokens, once: false, parallel: PARALLEL }),
+      work: ({ sessions }) => ({ kind: 'connect', tokens: sessions.tokens, shown: 2, parallel: PARALLEL }),
       openAt: [0.5],
     })
     await bench.end()
@@ -21,11 +21,11 @@ export const connect: Scenario = {
       const latchkey = await bench.latchkey({ transport })
       // Its grants are in memory: only the tokens are new.
       const { tokens } = latchkey.sessions
-      await bench.load(latchkey, { kind: 'connect', tokens, once: false, parallel: PARALLEL })
+      await bench.load(latchkey, { kind: 'connect', tokens, shown: 2, parallel: PARALLEL })
       targets.push(latchkey)
     }
     const count = unseenCount(bench.options)
     const title = 'connect, tokens not seen before, grants in memory'
-    return [...seen, await connecting(bench, title, targets, (target) => target.unseen!(count), true)]
+    return [...seen, await connecting(bench, title, targets, (target) => target.unseen!(count), 0)]
   },
 }

@@ -1,4 +1,6 @@
 /** Sockets that come and go: what `connect` and `scale` have in common. */
+
+import type { Shown } from '../load/loads.ts'
 import { alternate, type Contestant } from '../measure.ts'
 import type { Bench, BenchOptions, Finding } from '../scenario.ts'
 import type { Target } from '../target.ts'
@@ -12,17 +14,16 @@ const UNSEEN_PER_SECOND = 25_000
 export const unseenCount = ({ rounds, sliceMs }: BenchOptions): number =>
   Math.ceil((UNSEEN_PER_SECOND * rounds * sliceMs) / 1000)
 
-/** `once`: each of the tokens is used once. */
 export const connecting = async <T extends Target>(
   bench: Bench,
   title: string,
   targets: readonly T[],
   tokensOf: (target: T) => readonly string[],
-  once: boolean,
+  shown: Shown,
 ): Promise<Finding> => {
   const contestants: Contestant[] = []
   for (const target of targets) {
-    const pool = await bench.load(target, { kind: 'connect', tokens: tokensOf(target), once, parallel: PARALLEL })
+    const pool = await bench.load(target, { kind: 'connect', tokens: tokensOf(target), shown, parallel: PARALLEL })
     contestants.push({ name: target.name, pid: target.pid, pool })
   }
   const { rounds, sliceMs } = bench.options

@@ -1,14 +1,8 @@
 /** Memory of sockets that are authenticated and say nothing. */
 import { spreadOf } from '../measure.ts'
-import { residentBytes } from '../process.ts'
 import type { Bench, Finding, Scenario } from '../scenario.ts'
 import type { Target } from '../target.ts'
-import { PARALLEL } from './connecting.ts'
-
-/** Slices in which sockets come and go before anything is measured. */
-const WARM_UP_SLICES = 5
-/** Freed memory goes back, and young objects become old, within this. */
-const SETTLE_MS = 2000
+import { growthOf } from './growing.ts'
 
 export const idle: Scenario = {
   name: 'idle',
@@ -49,24 +43,12 @@ const measure = async (
   sockets: number,
   measured: Map<string, number[]>,
 ): Promise<void> => {
-  if (target.pid === null || target.dialect === null) return
   const { tokens } = target.sessions
-  // What a process has once, however many it holds: those that come and go fill its young space, and the first that stay
-  // take what these left free.
-  bench.step(`idle: sockets come and go at ${target.name}`)
-  const coming = await bench.load(target, { kind: 'connect', tokens, once: false, parallel: PARALLEL })
-  await coming.closed(WARM_UP_SLICES * bench.options.sliceMs)
-  const first = Math.ceil(sockets / 2)
-  bench.step(`idle: ${first} sockets to ${target.name}`)
-  await bench.load(target, { kind: 'hold', tokens, sockets: first })
-  await settle()
-  const before = residentBytes(target.pid)
-  bench.step(`idle: ${sockets} more`)
-  await bench.load(target, { kind: 'hold', tokens, sockets })
-  await settle()
-  const after = residentBytes(target.pid)
-  if (before === null || after === null) return
-  measured.set(target.name, [...(measured.get(target.name) ?? []), Math.round((after - before) / sockets)])
+  const hold = (count: number) => (): Promise<unknown> => {
+    bench.step(`idle: ${count} sockets to ${target.name}`)
+    return bench.load(target, { kind: 'hold', tokens, sockets: count })
+  }
+  const bytes = await growthOf(bench, target, hold(Math.ceil(sockets / 2)), hold(sockets))
+  if (bytes === null) return
+  measured.set(target.name, [...(measured.get(target.name) ?? []), Math.round(bytes / sockets)])
 }
-
-const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, SETTLE_MS))

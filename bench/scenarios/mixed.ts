@@ -28,7 +28,7 @@ export const mixed: Scenario = {
       const refreshTokens = sessions.refreshTokens!.slice(0, used)
       const ask = { kind: 'ask', tokens, refreshTokens, clientId: latchkey.seed.clientId, depth: 1 } as const
       const works: readonly (readonly [keyof typeof RATES, Work])[] = [
-        ['connect', { kind: 'connect', tokens, once: false, parallel: 1 }],
+        ['connect', { kind: 'connect', tokens, shown: 2, parallel: 1 }],
         ['command', { ...ask, question: 'command', sockets: SOCKETS }],
         ['renew', { ...ask, question: 'renew', sockets: SOCKETS }],
         ['refresh', { ...ask, question: 'refresh', sockets: SOCKETS }],

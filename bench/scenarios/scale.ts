@@ -1,12 +1,12 @@
 /** What an authentication costs with few grants in the database, and with very many. */
 import { spreadOf } from '../measure.ts'
-import { residentBytes } from '../process.ts'
-import type { Figure, Scenario } from '../scenario.ts'
+import type { Bench, Figure, Scenario } from '../scenario.ts'
 import type { Latchkey } from '../targets/latchkey.ts'
 import { connecting, PARALLEL, unseenCount } from './connecting.ts'
+import { growthOf } from './growing.ts'
 
 /** Grants that are used once, to see what one in memory takes. */
-const TOUCHED = 20_000
+const TOUCHED = 60_000
 
 export const scale: Scenario = {
   name: 'scale',
@@ -28,23 +28,30 @@ export const scale: Scenario = {
       gateways.push(gateway)
     }
     const few = ({ sessions }: Latchkey): readonly string[] => sessions.tokens.slice(0, 200)
-    const seen = await connecting(bench, 'scale: connect, tokens seen before', gateways, few, false)
+    const seen = await connecting(bench, 'scale: connect, tokens seen before', gateways, few, 2)
     const count = unseenCount(bench.options)
     const title = 'scale: connect, tokens not seen before, of all grants in turn'
-    const unseen = await connecting(bench, title, gateways, (gateway) => gateway.unseen!(count), true)
-    const largest = gateways.at(-1)!
-    const touched = largest.sessions.tokens
-    const before = residentBytes(largest.pid!)
-    await bench.load(largest, { kind: 'connect', tokens: touched, once: false, parallel: PARALLEL })
-    const after = residentBytes(largest.pid!)
-    if (before !== null && after !== null) {
-      const value = Math.round((after - before) / touched.length)
-      figures.push({
-        name: `${largest.name}: each of ${touched.length} used ones, token and all`,
-        value: spreadOf([value]),
-        unit: 'bytes',
-      })
-    }
+    const unseen = await connecting(bench, title, gateways, (gateway) => gateway.unseen!(count), 0)
+    figures.push(...(await memory(bench, gateways.at(-1)!)))
     return [seen, unseen, { kind: 'figures', title: 'scale: start and memory', figures }]
   },
+}
+
+/** Each time in a new process, in which nothing is known. */
+const memory = async (bench: Bench, gateway: Latchkey): Promise<readonly Figure[]> => {
+  const { tokens } = gateway.sessions
+  const half = Math.floor(tokens.length / 2)
+  const show = (some: readonly string[]) => (): Promise<unknown> => {
+    bench.step(`scale: ${some.length} of ${gateway.name} come once`)
+    return bench.load(gateway, { kind: 'connect', tokens: some, shown: 1, parallel: PARALLEL })
+  }
+  const values: number[] = []
+  for (let round = 0; round < Math.ceil(bench.options.rounds / 3); round++) {
+    await gateway.crash!()
+    const bytes = await growthOf(bench, gateway, show(tokens.slice(0, half)), show(tokens.slice(half)))
+    if (bytes !== null) values.push(Math.round(bytes / (tokens.length - half)))
+  }
+  if (values.length === 0) return []
+  const name = `${gateway.name}: each of ${tokens.length - half} used ones, with one access token`
+  return [{ name, value: spreadOf(values), unit: 'bytes' }]
 }

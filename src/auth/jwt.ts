@@ -5,7 +5,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { MAX_TOKEN_LENGTH } from '../protocol/frames.ts'
 import type { GrantId } from '../store/model.ts'
-import { hmacSha256 } from './hmac.ts'
+import { hmacSha256, type MacKey } from './hmac.ts'
 
 /** Clocks of client and server may differ by this much (Home Assistant's leeway). */
 export const LEEWAY_SECONDS = 10
@@ -22,7 +22,7 @@ export interface Claims {
   readonly exp: number
 }
 
-export const mint = (claims: Claims, key: Uint8Array): string => {
+export const mint = (claims: Claims, key: MacKey): string => {
   const signed = HEADER + Buffer.from(JSON.stringify(claims)).toString('base64url')
   return `${signed}.${hmacSha256(key, signed)}`
 }
@@ -73,7 +73,7 @@ const right = Buffer.alloc(SIGNATURE_LENGTH)
  * True if the signature is this key's. The text is compared and not the decoded bytes, as base64url can spell one
  * signature in several ways.
  */
-export const verifySignature = (token: string, key: Uint8Array): boolean => {
+export const verifySignature = (token: string, key: MacKey): boolean => {
   const end = token.length - SIGNATURE_LENGTH - 1
   right.write(hmacSha256(key, token.slice(0, end)), 'latin1')
   // A character of several bytes makes it longer, or leaves the last of what was there before.

@@ -2,6 +2,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { Digest, GrantId } from '../store/model.ts'
+import type { MacKey } from './hmac.ts'
 
 /** A random id of 32 lowercase hex digits, as a brand of the caller's choice. */
 export const newId = <B extends string>(): B => randomBytes(16).toString('hex') as B
@@ -54,11 +55,11 @@ export interface Keys {
   /** What a database keeps to know its pepper again. */
   pepperCheck(logId: string): Uint8Array
   /** The HMAC key of one grant's access tokens; it is stored nowhere. */
-  accessKey(grant: GrantId, salt: Uint8Array): Uint8Array
+  accessKey(grant: GrantId, salt: Uint8Array): MacKey
   /** The HMAC key of rotating refresh tokens. */
   readonly refreshKey: Uint8Array
-  /** The HMAC key of the paths that a grant signs. */
-  pathKey(grant: GrantId, salt: Uint8Array): Uint8Array
+  /** The HMAC key of the paths that a grant signs, by the key of its access tokens. */
+  pathKey(grant: GrantId, accessKey: MacKey): Uint8Array
 }
 
 export const deriveKeys = (pepper: Uint8Array): Keys => {
@@ -69,7 +70,7 @@ export const deriveKeys = (pepper: Uint8Array): Keys => {
   return {
     refreshKey: derive('latchkey refresh tokens'),
     pepperCheck: (logId) => createHmac('sha256', check).update(logId).digest(),
-    accessKey: (grant, salt) => createHmac('sha256', access).update(`access\0${grant}\0`).update(salt).digest(),
-    pathKey: (grant, salt) => createHmac('sha256', path).update(`path\0${grant}\0`).update(salt).digest(),
+    accessKey: (grant, salt) => createHmac('sha256', access).update(`access\0${grant}\0`).update(salt).digest('binary'),
+    pathKey: (grant, key) => createHmac('sha256', path).update(`path\0${grant}\0`).update(key, 'latin1').digest(),
   }
 }

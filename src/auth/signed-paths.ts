@@ -59,8 +59,8 @@ export const createSignedPaths = (verifier: Verifier, keys: Pick<Keys, 'pathKey'
   /** The grant's principal and its key for paths, as they stand now. */
   const keyOf = async (grant: GrantId): Promise<{ who: Principal; key: Uint8Array } | null> => {
     let found: { who: Principal; key: Uint8Array } | null = null
-    await verifier.stand(grant, (who, salt) => {
-      if (who !== null && salt !== null) found = { who, key: keys.pathKey(grant, salt) }
+    await verifier.stand(grant, (who, accessKey) => {
+      if (who !== null && accessKey !== null) found = { who, key: keys.pathKey(grant, accessKey) }
     })
     return found
   }

@@ -7,6 +7,7 @@ import type { CredentialId, Grant, GrantId, RefreshToken, UserId } from '../stor
 import type { Revoked, Store } from '../store/store.ts'
 import { type AccessRefusal, refuseAccess, refuseAddress } from './access.ts'
 import { type Presented, redeem } from './codes.ts'
+import type { MacKey } from './hmac.ts'
 import { mint } from './jwt.ts'
 import type { Principal } from './principal.ts'
 import { ATTEMPT, judge, readRotatingToken, rotatingToken } from './rotation.ts'
@@ -107,7 +108,7 @@ export const createTokens = (
   known: Pick<Verifier, 'grant' | 'extended'>,
   onShown: (shown: ShownToken) => void = () => undefined,
 ): TokenRules => {
-  const accessToken = (id: GrantId, seconds: number, key: Uint8Array): string => {
+  const accessToken = (id: GrantId, seconds: number, key: MacKey): string => {
     const iat = Math.floor(clock.now() / 1000)
     return mint({ iss: id, iat, exp: iat + seconds }, key)
   }

@@ -2,16 +2,19 @@
  * Judges access tokens. A token seen before costs one look-up and no promise; a token not seen before costs an HMAC, and a
  * read of its grant if that is not in memory: one read for all who ask for it, batched with others'.
  */
+import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
+import { Multimap } from '../multimap.ts'
 import type { ChangeFeed, ChangeListener } from '../store/changes.ts'
 import type { Change, Grant, GrantId, GroupId, GroupPolicy, UserId } from '../store/model.ts'
 import { StoreUnavailable, type Tokens } from '../store/store.ts'
+import type { MacKey } from './hmac.ts'
 import { type Claims, inTime, readClaims, verifySignature } from './jwt.ts'
 import { type Known, KnownTokens } from './known-tokens.ts'
 import { PermissionCache } from './permissions.ts'
 import { type Principal, principalOf } from './principal.ts'
-import { digest, type Keys } from './secrets.ts'
+import type { Keys } from './secrets.ts'
 
 /** What is kept in memory of a grant that stands at this moment. */
 export interface KnownGrant {
@@ -19,8 +22,7 @@ export interface KnownGrant {
   /** null: the grant is there, but its user may not act. */
   readonly who: Principal | null
   /** The HMAC key of its access tokens. */
-  readonly key: Uint8Array
-  readonly salt: Uint8Array
+  readonly key: MacKey
   readonly clientId: string | null
   readonly accessTokenSeconds: number
   /** True for a refresh token that is another one after each use. */
@@ -65,9 +67,9 @@ export class Verifier implements ChangeListener {
   /** Each is only as alive as its entry. */
   readonly #known: KnownTokens<Entry>
   readonly #absent: LRUCache<GrantId, true>
-  readonly #byUser = new Map<UserId, Set<Entry>>()
+  readonly #byUser = new Multimap<UserId, Entry>()
   /** Spends an HMAC on a token whose grant does not exist, as on one whose grant does. */
-  readonly #nobody: Uint8Array = digest('nobody')
+  readonly #nobody: MacKey = hash('sha256', 'nobody', 'binary')
   #collecting = new Map<GrantId, Waiter[]>()
   #waiting = 0
 
@@ -138,11 +140,11 @@ export class Verifier implements ChangeListener {
   }
 
   /**
-   * Gives `use` the principal that a grant stands for at this moment, null if it is gone or its user may not act, and the
-   * grant's salt, in the same turn as the check. Rejects with `StoreUnavailable`.
+   * Gives `use` the principal that a grant stands for at this moment, null if it is gone or its user may not act, and the HMAC
+   * key of its access tokens, in the same turn as the check. Rejects with `StoreUnavailable`.
    */
-  async stand(grant: GrantId, use: (who: Principal | null, salt: Uint8Array | null) => void): Promise<void> {
-    await this.#settle(grant, (entry) => use(entry?.who ?? null, entry?.salt ?? null))
+  async stand(grant: GrantId, use: (who: Principal | null, key: MacKey | null) => void): Promise<void> {
+    await this.#settle(grant, (entry) => use(entry?.who ?? null, entry?.key ?? null))
   }
 
   /**
@@ -185,7 +187,7 @@ export class Verifier implements ChangeListener {
         return
       case 'user_changed':
       case 'user_removed':
-        for (const entry of [...(this.#byUser.get(change.subject as UserId) ?? [])]) this.#entries.delete(entry.id)
+        for (const entry of this.#byUser.of(change.subject as UserId)) this.#entries.delete(entry.id)
         return
       default:
         // A kind that this version does not know may mean anything.
@@ -296,28 +298,24 @@ export class Verifier implements ChangeListener {
     }
     const { user, token } = grant
     const entry: Entry = {
-      id,
+      // The row's text, which the principal has too: the one that was asked for may be a piece of a longer text.
+      id: token.id,
       userId: user.id,
       who: principalOf(grant, this.#permissions.of(user, policies)),
-      key: this.#keys.accessKey(id, token.salt),
-      salt: token.salt,
+      key: this.#keys.accessKey(token.id, token.salt),
       clientId: token.clientId,
       accessTokenSeconds: token.accessTokenSeconds,
       rotates: token.rotation !== null,
       expireAt: token.expireAt,
       dead: false,
     }
-    this.#entries.set(id, entry)
-    const siblings = this.#byUser.get(user.id)
-    if (siblings === undefined) this.#byUser.set(user.id, new Set([entry]))
-    else siblings.add(entry)
+    this.#entries.set(token.id, entry)
+    this.#byUser.add(user.id, entry)
     return entry
   }
 
   #bury(entry: Entry): void {
     entry.dead = true
-    const siblings = this.#byUser.get(entry.userId)
-    siblings?.delete(entry)
-    if (siblings?.size === 0) this.#byUser.delete(entry.userId)
+    this.#byUser.remove(entry.userId, entry)
   }
 }

@@ -33,7 +33,7 @@ export const benchCommand = (): Command =>
     .option('--open <seconds>', 'seconds of each open loop (default 10)')
     .option('--cores <how>', 'same: server and load on one core; split: on two; free: not pinned (default same)')
     .option('--sockets <number>', 'sockets of idle, storm and revoke (default 10000, 2000 and 1000)')
-    .option('--grants <numbers>', 'grants in the database for scale (default 1000,10000,100000)')
+    .option('--grants <numbers>', 'grants in the database for scale (default 1000,10000,100000,1000000)')
     .option('--url <url>', 'measure this server as well; it speaks the dialect of --dialect')
     .option('--token <token>', 'an access token of that server; may be given again', collect)
     .option('--pid <number>', 'its process, if it runs here: for CPU time and memory')

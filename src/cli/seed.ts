@@ -1,5 +1,6 @@
 /** Makes a data directory with an owner and as many sessions as a bench wants, without a login for each. */
 import { randomBytes } from 'node:crypto'
+import type { MacKey } from '../auth/hmac.ts'
 import { mint } from '../auth/jwt.ts'
 import { createOwner } from '../auth/owner.ts'
 import { digest, newId, newRefreshSecret } from '../auth/secrets.ts'
@@ -15,13 +16,13 @@ const GRANTS_PER_USER = 10
 /** Written at once, so that each commit has many. */
 const AT_ONCE = 10_000
 /** Secrets that are kept in memory; grants beyond them are only there. */
-const KEPT = 100_000
+const KEPT = 300_000
 const ACCESS_TOKEN_SECONDS = 1800
 const IDLE_MS = 90 * 86_400_000
 
 interface Session {
   readonly id: GrantId
-  readonly key: Uint8Array
+  readonly key: MacKey
   readonly secret: string
 }
 

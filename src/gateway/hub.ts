@@ -2,10 +2,10 @@
 import { LRUCache } from 'lru-cache'
 import type { Principal } from '../auth/principal.ts'
 import type { Verifier } from '../auth/verifier.ts'
+import { Multimap } from '../multimap.ts'
 import type { CloseName } from '../protocol/errors.ts'
 import type { ChangeFeed, ChangeListener } from '../store/changes.ts'
 import type { Change, GrantId, UserId } from '../store/model.ts'
-import { Seats } from './seats.ts'
 
 /** What the hub asks of an authenticated connection. */
 export interface Seat {
@@ -32,8 +32,8 @@ const CLOSES_A_TURN = 500
 
 export class Hub implements ChangeListener {
   readonly #verifier: Verifier
-  readonly #byGrant = new Seats<GrantId, Seat>()
-  readonly #byUser = new Seats<UserId, Seat>()
+  readonly #byGrant = new Multimap<GrantId, Seat>()
+  readonly #byUser = new Multimap<UserId, Seat>()
   readonly #closed = new LRUCache<GrantId, number>({ max: 10_000 })
   #departing: Seat[] = []
 

@@ -29,9 +29,11 @@ export const append = async (db: Db, changes: readonly NewChange[], at: number):
   return rows
 }
 
-/** The newest row's place. */
-export const readHead = (db: Db): Promise<Head> =>
-  db.selectFrom('auth_change').select(['seq', 'mark']).orderBy('seq', 'desc').limit(1).executeTakeFirstOrThrow()
+/** Selects the newest row's place. */
+export const selectHead = (db: Db) =>
+  db.selectFrom('auth_change').select(['seq', 'mark']).orderBy('seq', 'desc').limit(1)
+
+export const readHead = (db: Db): Promise<Head> => selectHead(db).executeTakeFirstOrThrow()
 
 export const readChanges = async (db: Db, from: number, limit: number): Promise<Change[]> => {
   const rows = await db

@@ -1,17 +1,12 @@
 /** Grants in SQL: read by batch, made, listed, ended. */
+import { always, byList } from './compiled.ts'
 import type { Executor, Log } from './executor.ts'
 import { groupsExist, inGroup, readPolicies } from './groups.ts'
-import { type Db, readHead } from './log.ts'
+import { type Db, selectHead } from './log.ts'
 import type { GrantId, UserId } from './model.ts'
 import { fromToken, toCredential, toToken, toUser } from './schema.ts'
 import type { Match, Revoked, Selector, Tokens } from './store.ts'
 import type { Touches } from './touches.ts'
-
-/** Repeats the last id until the length is a power of two: ten statements to prepare instead of one for each length. */
-const padded = <T>(ids: readonly T[]): T[] => {
-  const length = 2 ** Math.ceil(Math.log2(ids.length))
-  return [...ids, ...Array<T>(length - ids.length).fill(ids[ids.length - 1] as T)]
-}
 
 /** Ends grants, each with its row in the log. */
 export const revokeRows = async (
@@ -50,19 +45,19 @@ const matching = async (db: Db, { grant, user, client, group, before }: Match) =
 }
 
 export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens => {
+  const byIds = byList((db, ids: readonly GrantId[]) => db.selectFrom('auth_grant').selectAll().where('id', 'in', ids))
+  const usersByIds = byList((db, ids: readonly string[]) =>
+    db.selectFrom('auth_user').selectAll().where('id', 'in', ids),
+  )
+  const credentialsByIds = byList((db, ids: readonly string[]) =>
+    db.selectFrom('auth_credential').selectAll().where('id', 'in', ids),
+  )
+  const head = always(selectHead)
+
   const grantsOf = async (db: Db, rows: readonly ReturnType<typeof fromToken>[]) => {
-    if (rows.length === 0) return []
-    const users = await db
-      .selectFrom('auth_user')
-      .selectAll()
-      .where('id', 'in', padded([...new Set(rows.map((row) => row.user_id))]))
-      .execute()
+    const users = await usersByIds(db, [...new Set(rows.map((row) => row.user_id))])
     const userById = new Map(users.map((row) => [row.id, toUser(row)]))
-    const credentialIds = [...new Set(rows.flatMap((row) => row.credential_id ?? []))]
-    const credentials =
-      credentialIds.length === 0
-        ? []
-        : await db.selectFrom('auth_credential').selectAll().where('id', 'in', padded(credentialIds)).execute()
+    const credentials = await credentialsByIds(db, [...new Set(rows.flatMap((row) => row.credential_id ?? []))])
     const credentialById = new Map(credentials.map((row) => [row.id, toCredential(row)]))
     return rows.map((row) => ({
       token: toToken(row),
@@ -75,12 +70,12 @@ export const tokenStore = ({ read, write }: Executor, touches: Touches): Tokens 
   return {
     grants: (ids) =>
       read(async (db) => {
-        const head = await readHead(db)
-        if (ids.length === 0) return { head, grants: [], policies: [] }
-        const rows = await db.selectFrom('auth_grant').selectAll().where('id', 'in', padded(ids)).execute()
+        const [newest] = await head(db)
+        const rows = await byIds(db, ids)
         const grants = await grantsOf(db, rows)
         return {
-          head,
+          // The log has a row from its beginning.
+          head: newest!,
           grants,
           policies: await readPolicies(
             db,

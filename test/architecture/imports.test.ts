@@ -11,7 +11,7 @@ const table: Readonly<Record<string, { ours: readonly string[]; packages: readon
   store: { ours: ['clock.ts'], packages: ['kysely', '@photostructure/sqlite'], node: true },
   transport: { ours: [], packages: ['ws', 'uWebSockets.js'], node: true },
   auth: {
-    ours: ['protocol', 'store/model.ts', 'store/store.ts', 'store/changes.ts', 'clock.ts', 'log.ts'],
+    ours: ['protocol', 'store/model.ts', 'store/store.ts', 'store/changes.ts', 'clock.ts', 'log.ts', 'multimap.ts'],
     packages: ['zod', 'lru-cache', 'ipaddr.js', 'argon2', '@node-rs/argon2', '@zxcvbn-ts/language-common'],
     node: true,
   },
@@ -25,6 +25,7 @@ const table: Readonly<Record<string, { ours: readonly string[]; packages: readon
       'auth',
       'clock.ts',
       'log.ts',
+      'multimap.ts',
     ],
     packages: ['zod', 'prom-client', 'rate-limiter-flexible', 'lru-cache'],
     node: true,
@@ -41,6 +42,7 @@ const table: Readonly<Record<string, { ours: readonly string[]; packages: readon
   config: { ours: ['auth/address.ts'], packages: ['zod', 'yaml'], node: false },
   'descriptors.ts': { ours: ['clock.ts', 'log.ts'], packages: [], node: true },
   'memory.ts': { ours: ['clock.ts'], packages: [], node: true },
+  'multimap.ts': { ours: [], packages: [], node: false },
   'node-version.ts': { ours: [], packages: [], node: false },
   'datadir.ts': { ours: ['auth/secrets.ts', 'store/store.ts'], packages: [], node: true },
 }

@@ -15,14 +15,16 @@ test('is what the library makes of any text and any key, one after the other', (
   )
   fc.assert(
     fc.property(key, text, (key, text) => {
-      expect(hmacSha256(key, text)).toBe(createHmac('sha256', key).update(text).digest('base64url'))
+      expect(hmacSha256(Buffer.from(key).toString('latin1'), text)).toBe(
+        createHmac('sha256', key).update(text).digest('base64url'),
+      )
     }),
     { numRuns: 2000 },
   )
 })
 
 test('a token in which a character is another of the same low byte is not good (B1)', () => {
-  const key = new Uint8Array(32).fill(7)
+  const key = '\x07'.repeat(32)
   const token = mint({ iss: newId<GrantId>(), iat: 1_800_000_000, exp: 1_800_001_800 }, key)
   const isGood = (token: string): boolean => readClaims(token) !== null && verifySignature(token, key)
   expect(isGood(token)).toBe(true)

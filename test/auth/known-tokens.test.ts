@@ -9,7 +9,7 @@ import { authFrame, pingId } from '../../src/protocol/frames.ts'
 import { parseJson } from '../../src/protocol/json.ts'
 import type { GrantId } from '../../src/store/model.ts'
 
-const key = randomBytes(32)
+const key = randomBytes(32).toString('latin1')
 const newToken = (): string => mint({ iss: newId<GrantId>(), iat: 1_800_000_000, exp: 1_800_001_800 }, key)
 const frameOf = (token: string): Buffer => Buffer.from(JSON.stringify({ type: 'auth', access_token: token }))
 

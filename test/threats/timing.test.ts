@@ -19,6 +19,7 @@ const RUNS = 3
 const DIFFERENT = 4.5
 
 const KEY = randomBytes(32)
+const ACCESS_KEY = KEY.toString('latin1')
 const GRANT = 'ab'.repeat(16) as GrantId
 const iat = 1_800_000_000
 
@@ -28,13 +29,13 @@ const changed = (text: string, at: number): string => {
   return text.slice(0, place) + (text[place] === 'A' ? 'B' : 'A') + text.slice(place + 1)
 }
 
-const token = mint({ iss: GRANT, iat, exp: iat + 1800 }, KEY)
+const token = mint({ iss: GRANT, iat, exp: iat + 1800 }, ACCESS_KEY)
 const code = randomBytes(32).toString('hex')
 
 /** What is compared, with a wrong secret that differs early and one that differs late. */
 const cases = {
   'the signature of an access token': {
-    judge: (text: string) => verifySignature(text, KEY),
+    judge: (text: string) => verifySignature(text, ACCESS_KEY),
     early: changed(token, token.lastIndexOf('.') + 1),
     late: changed(token, -2),
   },
