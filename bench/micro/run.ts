@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { createCases } from './cases.ts'
 import { openBench } from './gateway.ts'
 import { measure, type Result } from './measure.ts'
+import { grantMemory } from './memory.ts'
 import { slowestChecks } from './policies.ts'
 
 const { values } = parseArgs({
@@ -35,6 +36,10 @@ for (const one of createCases(bench)) {
 if (!values.json && 'policy: check, timed one by one'.includes(values.only)) {
   const { p50, p99, max } = slowestChecks()
   say(`policy: check, timed one by one: p50 ${p50.toFixed(2)} µs, p99 ${p99.toFixed(2)} µs, max ${max.toFixed(2)} µs`)
+}
+if (!values.json && 'memory: a grant'.includes(values.only)) {
+  const { grant, token } = await grantMemory(50_000)
+  say(`memory: a grant: ${Math.round(grant)} bytes, and ${Math.round(token)} for a token of it that was shown`)
 }
 if (values.json) say(JSON.stringify(results))
 await bench.close()

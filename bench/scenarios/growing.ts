@@ -6,6 +6,8 @@ import { PARALLEL } from './connecting.ts'
 
 /** Slices in which sockets come and go before anything is measured. */
 const WARM_UP_SLICES = 5
+/** So many tokens at the most are used for that. */
+export const WARM = 200
 /** Freed memory goes back, and young objects become old, within this. */
 const SETTLE_MS = 2000
 
@@ -15,14 +17,14 @@ const settled = async (pid: number): Promise<number | null> => {
 }
 
 /**
- * Bytes that `more` adds, in a process that has done the same kind of thing `before`: what it has once, however much it
- * holds, is not measured. Null where the system does not say.
+ * Bytes that `more` adds, in a process in which sockets have come and gone, and that has done `before`: what it has once,
+ * however much it holds, is not measured. Null where the system does not say.
  */
 export const growthOf = async (
   bench: Bench,
   target: Target,
-  before: () => Promise<unknown>,
   more: () => Promise<unknown>,
+  before: () => Promise<unknown> = async () => undefined,
 ): Promise<number | null> => {
   if (target.pid === null || target.dialect === null) return null
   // Those that come and go fill its young space, and what stays first takes what these left free.
@@ -30,7 +32,7 @@ export const growthOf = async (
   const { tokens } = target.sessions
   const coming = await bench.load(target, {
     kind: 'connect',
-    tokens: tokens.slice(0, 200),
+    tokens: tokens.slice(0, WARM),
     shown: 2,
     parallel: PARALLEL,
   })

@@ -48,7 +48,7 @@ const measure = async (
     bench.step(`idle: ${count} sockets to ${target.name}`)
     return bench.load(target, { kind: 'hold', tokens, sockets: count })
   }
-  const bytes = await growthOf(bench, target, hold(Math.ceil(sockets / 2)), hold(sockets))
+  const bytes = await growthOf(bench, target, hold(sockets), hold(Math.ceil(sockets / 2)))
   if (bytes === null) return
   measured.set(target.name, [...(measured.get(target.name) ?? []), Math.round(bytes / sockets)])
 }

@@ -3,10 +3,10 @@ import { spreadOf } from '../measure.ts'
 import type { Bench, Figure, Scenario } from '../scenario.ts'
 import type { Latchkey } from '../targets/latchkey.ts'
 import { connecting, PARALLEL, unseenCount } from './connecting.ts'
-import { growthOf } from './growing.ts'
+import { growthOf, WARM } from './growing.ts'
 
 /** Grants that are used once, to see what one in memory takes. */
-const TOUCHED = 60_000
+const TOUCHED = 100_000
 
 export const scale: Scenario = {
   name: 'scale',
@@ -40,18 +40,19 @@ export const scale: Scenario = {
 /** Each time in a new process, in which nothing is known. */
 const memory = async (bench: Bench, gateway: Latchkey): Promise<readonly Figure[]> => {
   const { tokens } = gateway.sessions
-  const half = Math.floor(tokens.length / 2)
-  const show = (some: readonly string[]) => (): Promise<unknown> => {
-    bench.step(`scale: ${some.length} of ${gateway.name} come once`)
-    return bench.load(gateway, { kind: 'connect', tokens: some, shown: 1, parallel: PARALLEL })
+  // Those that the warm-up has used are in memory already.
+  const others = tokens.slice(WARM)
+  const show = (): Promise<unknown> => {
+    bench.step(`scale: ${others.length} of ${gateway.name} come once`)
+    return bench.load(gateway, { kind: 'connect', tokens: others, shown: 1, parallel: PARALLEL })
   }
   const values: number[] = []
   for (let round = 0; round < Math.ceil(bench.options.rounds / 3); round++) {
     await gateway.crash!()
-    const bytes = await growthOf(bench, gateway, show(tokens.slice(0, half)), show(tokens.slice(half)))
-    if (bytes !== null) values.push(Math.round(bytes / (tokens.length - half)))
+    const bytes = await growthOf(bench, gateway, show)
+    if (bytes !== null) values.push(Math.round(bytes / others.length))
   }
   if (values.length === 0) return []
-  const name = `${gateway.name}: each of ${tokens.length - half} used ones, with one access token`
+  const name = `${gateway.name}: each of ${others.length} used ones, with one access token`
   return [{ name, value: spreadOf(values), unit: 'bytes' }]
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createCases } from '../../bench/micro/cases.ts'
 import { type Bench, openBench } from '../../bench/micro/gateway.ts'
 import { measure } from '../../bench/micro/measure.ts'
+import { grantMemory } from '../../bench/micro/memory.ts'
 import { slowestChecks } from '../../bench/micro/policies.ts'
 
 let bench: Bench
@@ -23,6 +24,13 @@ test('each case is measured against its baseline', async () => {
     expect(result.ratios).toHaveLength(3)
     expect(result.ratios.every((ratio) => Number.isFinite(ratio) && ratio > 0)).toBe(true)
   }
+})
+
+test('the memory of a grant is measured in bytes, and that of a token', async () => {
+  const { grant, token } = await grantMemory(3000)
+  // Ids, a key and a token are as long as they are; a copy of each too many would be seen.
+  expect([grant > 200, token > 200]).toEqual([true, true])
+  expect([grant < 750, token < 500]).toEqual([true, true])
 })
 
 test('of answers in policies of 64 KiB, 99 of 100 take less than 50 µs (F8)', () => {
