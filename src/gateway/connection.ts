@@ -12,6 +12,7 @@ import type { Seat } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import { Outbox } from './outbox.ts'
 import { allows, readCommands, readFirst } from './reading.ts'
+import type { Listed } from './roster.ts'
 import { closeReason, RECONNECT_SPREAD_MS, type Shared } from './shared.ts'
 import { Standing } from './standing.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -27,8 +28,9 @@ const DRAIN_MS = 10_000
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
-export class Connection implements Peer, Seat, Caller, Entrant {
+export class Connection implements Peer, Seat, Caller, Entrant, Listed {
   lastId = 0
+  place = 0
   /** The client's address: the peer's, or what a trusted proxy says. */
   readonly address: string
   /** Opened by a page of another origin. */
@@ -267,7 +269,7 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     if (refuseAddress(who.localOnly, this.address) !== null) return false
     this.#watch.admitted()
     this.#standing = new Standing(this.#shared.standings, this, who, token, isLogin)
-    this.#shared.hub.add(this)
+    this.#shared.hub.add(this.#standing, who)
     this.#shared.metrics.authenticated('ok', path)
     this.reply(this.#shared.welcome)
     this.#resume('open')
@@ -296,9 +298,9 @@ export class Connection implements Peer, Seat, Caller, Entrant {
     if (this.#phase !== 'open' && this.#phase !== 'held' && this.#phase !== 'draining') return 'refused'
     if (who.userId !== this.who.userId) return 'identity_mismatch'
     if (refuseAddress(who.localOnly, this.address) !== null) return 'refused'
-    this.#shared.hub.remove(this)
+    this.#shared.hub.remove(this.standing, this.who)
     this.standing.move(who, token, isLogin)
-    this.#shared.hub.add(this)
+    this.#shared.hub.add(this.standing, who)
     this.#subscriptions?.endWhere((needs) => !mayUse(who, needs))
     // What is being read again is for the session that it has left, and would not find it: this session was read later.
     if (this.#phase === 'held') this.#resume('open')
@@ -365,8 +367,10 @@ export class Connection implements Peer, Seat, Caller, Entrant {
 
   #leave(): void {
     this.#watch.stop()
+    if (this.#standing !== null && this.#phase !== 'ending' && this.#phase !== 'closed') {
+      this.#shared.hub.remove(this.#standing, this.#standing.who)
+    }
     this.#standing?.stop()
-    if (this.#standing !== null && this.#phase !== 'ending' && this.#phase !== 'closed') this.#shared.hub.remove(this)
     if (this.#phase !== 'closed') this.#phase = 'ending'
     this.#inbox = null
     this.#subscriptions?.endAll()

@@ -1,37 +1,56 @@
 /** Many deadlines on one timer: a wheel of slots, so that a socket costs no timer of its own. */
 import type { Clock } from '../clock.ts'
+import { type Listed, Roster } from './roster.ts'
 
 /** A deadline is met at most this much late. */
 const SLOT_MS = 250
 
-type Slots = Map<number, Set<Deadline>>
-
 /** What is due once. */
-export class Deadline {
-  readonly call: () => void
-  readonly #slots: Slots
-  readonly #number: number
+export abstract class Deadline implements Listed {
+  place = 0
+  /** The wheel's own; null: it does not wait. */
+  slot: Slot | null = null
 
-  constructor(call: () => void, slots: Slots, number: number) {
-    this.call = call
-    this.#slots = slots
-    this.#number = number
-    const slot = slots.get(number)
-    if (slot === undefined) slots.set(number, new Set([this]))
-    else slot.add(this)
-  }
+  /** Its time has come. */
+  abstract due(): void
 
   cancel(): void {
-    const slot = this.#slots.get(this.#number)
+    this.slot?.leave(this)
+    this.slot = null
+  }
+}
+
+class Call extends Deadline {
+  readonly due: () => void
+
+  constructor(call: () => void) {
+    super()
+    this.due = call
+  }
+}
+
+/** Deadlines that are looked at together. */
+class Slot {
+  readonly waiting = new Roster<Deadline>()
+  readonly #slots: Map<number, Slot>
+  readonly #number: number
+
+  constructor(slots: Map<number, Slot>, number: number) {
+    this.#slots = slots
+    this.#number = number
+  }
+
+  leave(deadline: Deadline): void {
+    this.waiting.remove(deadline)
     // A slot of years from now is not kept for nothing.
-    if (slot?.delete(this) && slot.size === 0) this.#slots.delete(this.#number)
+    if (this.waiting.size === 0) this.#slots.delete(this.#number)
   }
 }
 
 export class Deadlines {
   readonly #clock: Clock
-  /** Slot number to what is due in it. */
-  readonly #slots: Slots = new Map()
+  /** By number, counted from the clock's beginning. */
+  readonly #slots = new Map<number, Slot>()
   #armed = false
 
   constructor(clock: Clock) {
@@ -40,10 +59,22 @@ export class Deadlines {
 
   /** Calls once, `ms` milliseconds from now or up to a slot later. */
   add(ms: number, call: () => void): Deadline {
-    const number = Math.ceil((this.#clock.monotonic() + ms) / SLOT_MS)
-    const deadline = new Deadline(call, this.#slots, number)
-    this.#arm()
+    const deadline = new Call(call)
+    this.set(deadline, ms)
     return deadline
+  }
+
+  /** The same for a deadline of one's own, which was not set or was cancelled. */
+  set(deadline: Deadline, ms: number): void {
+    const number = Math.ceil((this.#clock.monotonic() + ms) / SLOT_MS)
+    let slot = this.#slots.get(number)
+    if (slot === undefined) {
+      slot = new Slot(this.#slots, number)
+      this.#slots.set(number, slot)
+    }
+    deadline.slot = slot
+    slot.waiting.add(deadline)
+    this.#arm()
   }
 
   #arm(): void {
@@ -60,11 +91,11 @@ export class Deadlines {
     const now = Math.floor(this.#clock.monotonic() / SLOT_MS)
     // Few slots: the longest deadline divided by a slot's length.
     for (const number of [...this.#slots.keys()].filter((number) => number <= now)) {
-      // It stays in its place meanwhile: what one call cancels is called no more.
-      const due = this.#slots.get(number) ?? new Set()
-      for (const deadline of due) {
-        deadline.cancel()
-        deadline.call()
+      const waiting = this.#slots.get(number)?.waiting
+      // One after the other: what one call cancels is called no more.
+      for (let next = waiting?.first; next !== undefined; next = waiting?.first) {
+        next.cancel()
+        next.due()
       }
     }
   }

@@ -56,6 +56,7 @@ import { connectionHandlers, profileHandlers } from './profile.ts'
 import { createResolve } from './proxies.ts'
 import { startReaper } from './reaper.ts'
 import { createRightsText } from './rights.ts'
+import { Roster } from './roster.ts'
 import { createRotationLog } from './rotation-log.ts'
 import { sessionHandlers } from './session.ts'
 import { SessionEvents } from './session-events.ts'
@@ -164,7 +165,7 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
   })
   const sessionEvents = new SessionEvents(feed)
   const signedPaths = createSignedPaths(verifier, keys, clock)
-  const connections = new Set<Connection>()
+  const connections = new Roster<Connection>()
   const bans = createBans(
     clock,
     {
@@ -172,7 +173,7 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
       isProxy: inRanges(options.trustedProxies),
       onBan: (ban) => {
         log.warn({ network: ban.network, ends_at: new Date(ban.endsAt).toISOString() }, 'address banned')
-        for (const connection of [...connections]) {
+        for (const connection of connections.all()) {
           const remaining = bans.remaining(connection.address)
           if (remaining > 0) connection.ban(remaining)
         }
@@ -226,7 +227,7 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
     hub,
     connections,
     left: (connection) => {
-      connections.delete(connection)
+      connections.remove(connection)
       if (connections.size === 0) gone?.()
     },
     commands: createDispatch({
@@ -378,7 +379,7 @@ export const buildGateway = (parts: GatewayParts, options: GatewayOptions): Gate
           : new Promise<void>((resolve) => {
               gone = resolve
             })
-      for (const connection of [...connections]) connection.drain()
+      for (const connection of connections.all()) connection.drain()
       await Promise.all([empty, reaper.stop()])
     },
   }

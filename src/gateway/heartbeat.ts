@@ -1,5 +1,6 @@
 /** Asks silent peers whether they are there, and lets go of those that do not answer: one timer for all sockets. */
 import type { Clock } from '../clock.ts'
+import { type Listed, Roster } from './roster.ts'
 
 /** A socket is looked at once in this time. Pinged after 27.5 to 55 s of silence, given up as long after that. */
 export const ROUND_MS = 27_500
@@ -8,12 +9,11 @@ const SLOTS = 50
 const SLOT_MS = ROUND_MS / SLOTS
 
 /** A socket on the wheel. It keeps its place by itself, so that joining and leaving cost it nothing but that. */
-export interface Beating {
+export interface Beating extends Listed {
   /** Rounds without a frame; 0 is set for any frame that comes. */
   quiet: number
   /** Where it is on the wheel; the wheel's own. */
   slot: number
-  place: number
   ping(): void
   /** Nothing was heard after a ping. */
   silent(): void
@@ -21,7 +21,7 @@ export interface Beating {
 
 export class Heartbeat {
   readonly #clock: Clock
-  readonly #slots: Beating[][] = Array.from({ length: SLOTS }, () => [])
+  readonly #slots = Array.from({ length: SLOTS }, () => new Roster<Beating>())
   #size = 0
   #armed = false
   /** The number of the slot that was looked at last, counted without end. */
@@ -36,21 +36,14 @@ export class Heartbeat {
     if (this.#size === 0) this.#at = this.#now()
     // The slot just passed: its next turn is a whole round away.
     peer.slot = this.#at % SLOTS
-    const slot = this.#slots[peer.slot]!
-    peer.place = slot.length
-    slot.push(peer)
+    this.#slots[peer.slot]!.add(peer)
     this.#size++
     this.#arm()
   }
 
   /** Of one that has joined, and has not left. */
   leave(peer: Beating): void {
-    const slot = this.#slots[peer.slot]!
-    const last = slot.pop()!
-    if (last !== peer) {
-      slot[peer.place] = last
-      last.place = peer.place
-    }
+    this.#slots[peer.slot]!.remove(peer)
     this.#size--
   }
 
@@ -74,7 +67,7 @@ export class Heartbeat {
     const first = Math.max(this.#at + 1, now - SLOTS + 1)
     this.#at = now
     for (let slot = first; slot <= now; slot++) {
-      for (const peer of [...this.#slots[slot % SLOTS]!]) {
+      for (const peer of this.#slots[slot % SLOTS]!.all()) {
         peer.quiet++
         if (peer.quiet === 2) peer.ping()
         else if (peer.quiet > 2) peer.silent()

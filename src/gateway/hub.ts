@@ -21,6 +21,16 @@ export interface Seat {
   release(who: Principal): void
 }
 
+/**
+ * What stands in the hub's tables for a seat. It is emptied when the seat leaves: a table that was made anew lives on in V8's old
+ * space with all that it held, and whole connections would with it (`roster.ts`).
+ */
+export interface HubEntry {
+  readonly seat: Seat | null
+}
+
+const seatsIn = (entries: readonly HubEntry[]): readonly Seat[] => entries.flatMap(({ seat }) => seat ?? [])
+
 /** Why a grant ended decides what its sockets are told. */
 const closeFor = (reason: string | undefined): CloseName => {
   if (reason === 'reuse') return 'refreshReuse'
@@ -32,8 +42,8 @@ const CLOSES_A_TURN = 500
 
 export class Hub implements ChangeListener {
   readonly #verifier: Verifier
-  readonly #byGrant = new Multimap<GrantId, Seat>()
-  readonly #byUser = new Multimap<UserId, Seat>()
+  readonly #byGrant = new Multimap<GrantId, HubEntry>()
+  readonly #byUser = new Multimap<UserId, HubEntry>()
   readonly #closed = new LRUCache<GrantId, number>({ max: 10_000 })
   #departing: Seat[] = []
 
@@ -44,14 +54,15 @@ export class Hub implements ChangeListener {
   }
 
   /** To be called in the turn in which the principal was verified. */
-  add(seat: Seat): void {
-    this.#byGrant.add(seat.who.grantId, seat)
-    this.#byUser.add(seat.who.userId, seat)
+  add(entry: HubEntry, { grantId, userId }: Principal): void {
+    this.#byGrant.add(grantId, entry)
+    this.#byUser.add(userId, entry)
   }
 
-  remove(seat: Seat): void {
-    this.#byGrant.remove(seat.who.grantId, seat)
-    this.#byUser.remove(seat.who.userId, seat)
+  /** With the principal with which it was added. */
+  remove(entry: HubEntry, { grantId, userId }: Principal): void {
+    this.#byGrant.remove(grantId, entry)
+    this.#byUser.remove(userId, entry)
   }
 
   get size(): number {
@@ -59,7 +70,11 @@ export class Hub implements ChangeListener {
   }
 
   seatsOf(grant: GrantId): readonly Seat[] {
-    return this.#byGrant.of(grant)
+    return seatsIn(this.#byGrant.of(grant))
+  }
+
+  #seatsOfUser(user: UserId): readonly Seat[] {
+    return seatsIn(this.#byUser.of(user))
   }
 
   /** How many sockets ended with these grants. Known for the latest ones, for the receipt of their revocation. */
@@ -84,18 +99,18 @@ export class Hub implements ChangeListener {
         this.#revoke(change.subject as GrantId, closeFor(change.data['reason']))
         return
       case 'user_removed':
-        this.#end(this.#byUser.of(change.subject as UserId), 'userInactive')
+        this.#end(this.#seatsOfUser(change.subject as UserId), 'userInactive')
         return
       case 'user_changed':
-        this.#rejudge(this.#byUser.of(change.subject as UserId))
+        this.#rejudge(this.#seatsOfUser(change.subject as UserId))
         return
       default:
-        for (const user of this.#byUser.keys()) this.#rejudge(this.#byUser.of(user))
+        for (const user of this.#byUser.keys()) this.#rejudge(this.#seatsOfUser(user))
     }
   }
 
   #revoke(grant: GrantId, close: CloseName): void {
-    const seats = this.#byGrant.of(grant)
+    const seats = this.seatsOf(grant)
     if (seats.length === 0) return
     this.#closed.set(grant, seats.length)
     this.#end(seats, close)
@@ -125,12 +140,12 @@ export class Hub implements ChangeListener {
     for (const grant of grants) {
       this.#verifier
         .stand(grant, (who) => {
-          const held = this.#byGrant.of(grant)
+          const held = this.seatsOf(grant)
           if (who === null) this.#end(held, 'userInactive')
           else for (const seat of held) seat.release(who)
         })
         // Nobody can say what they may do now: they come back when somebody can.
-        .catch(() => this.#end(this.#byGrant.of(grant), 'overloaded'))
+        .catch(() => this.#end(this.seatsOf(grant), 'overloaded'))
     }
   }
 }

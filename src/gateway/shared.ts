@@ -7,6 +7,7 @@ import type { Dispatch } from './dispatch.ts'
 import type { Hub } from './hub.ts'
 import type { Metrics } from './metrics.ts'
 import type { OutboxLimits } from './outbox.ts'
+import type { Roster } from './roster.ts'
 import type { StandingParts } from './standing.ts'
 import type { Watchers } from './watch.ts'
 
@@ -22,7 +23,7 @@ export interface Shared {
   readonly authentication: Authentication
   readonly hub: Hub
   /** All that are open. */
-  readonly connections: Set<Connection>
+  readonly connections: Roster<Connection>
   /** Called once for each, when its socket is gone. */
   left(connection: Connection): void
   readonly commands: Dispatch

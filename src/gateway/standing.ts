@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { Deadlines } from './deadlines.ts'
 import { Expiry, type ExpiryOptions } from './expiry.ts'
 import { Freshness } from './freshness.ts'
+import type { HubEntry, Seat } from './hub.ts'
 import { RightsHearers, type RightsText } from './rights.ts'
 
 /** What all standings share. */
@@ -18,23 +19,24 @@ export interface StandingParts {
 /** Gets an event's JSON text. */
 type Hear = (text: string) => void
 
-export class Standing {
+export class Standing implements HubEntry {
   readonly #parts: StandingParts
   /** When the socket was authenticated, milliseconds since 1970. */
   readonly since: number
   who: Principal
+  seat: Seat | null
   readonly #expiry: Expiry | null
   /** Few sockets ever step up, or hear of their rights: the others carry neither. */
   #freshness: Freshness | null = null
   #rights: RightsHearers | null = null
 
   /**
-   * `owner` is ended when the token has ended, where sockets live no longer than theirs. `isLogin`: the person has
-   * just logged in.
+   * `seat` is ended when the token has ended, where sockets live no longer than theirs. `isLogin`: the person has just
+   * logged in.
    */
   constructor(
     parts: StandingParts,
-    owner: { end(close: 'tokenExpired'): void },
+    seat: Seat & { end(close: 'tokenExpired'): void },
     who: Principal,
     token: string,
     isLogin: boolean,
@@ -43,7 +45,8 @@ export class Standing {
     this.#parts = parts
     this.since = clock.now()
     this.who = who
-    this.#expiry = expiry === null ? null : new Expiry(deadlines, clock, expiry, () => owner.end('tokenExpired'))
+    this.seat = seat
+    this.#expiry = expiry === null ? null : new Expiry(deadlines, clock, expiry, () => seat.end('tokenExpired'))
     this.move(who, token, isLogin)
   }
 
@@ -57,6 +60,7 @@ export class Standing {
   /** The socket ends. */
   stop(): void {
     this.#expiry?.stop()
+    this.seat = null
   }
 
   /** `hear` gets the event before this socket ends with its access token. Returns what ends that. */

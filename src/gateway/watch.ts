@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts'
 import type { CloseName } from '../protocol/errors.ts'
 import { Allowance, type Rate } from './allowance.ts'
-import type { Deadline, Deadlines } from './deadlines.ts'
+import { Deadline, type Deadlines } from './deadlines.ts'
 import type { Doorway } from './doorway.ts'
 import type { Beating, Heartbeat } from './heartbeat.ts'
 
@@ -25,11 +25,22 @@ export interface Watched {
   end(close: CloseName): void
 }
 
-/** A socket that is not authenticated: where it is counted, and its deadline. */
-interface Entrance {
+/** A socket that is not authenticated: where it is counted, and until when. */
+class Entrance extends Deadline {
   readonly party: string
   readonly openedAt: number
-  deadline: Deadline
+  readonly #watched: Watched
+
+  constructor(party: string, openedAt: number, watched: Watched) {
+    super()
+    this.party = party
+    this.openedAt = openedAt
+    this.#watched = watched
+  }
+
+  due(): void {
+    this.#watched.end('authTimeout')
+  }
 }
 
 export class Watch implements Beating {
@@ -49,11 +60,8 @@ export class Watch implements Beating {
   constructor(watchers: Watchers, address: string, watched: Watched) {
     this.#watchers = watchers
     this.#watched = watched
-    this.#entrance = {
-      party: watchers.doorway.enter(address),
-      openedAt: watchers.clock.monotonic(),
-      deadline: this.#authenticateIn(watchers.authTimeoutMs),
-    }
+    this.#entrance = new Entrance(watchers.doorway.enter(address), watchers.clock.monotonic(), watched)
+    watchers.deadlines.set(this.#entrance, watchers.authTimeoutMs)
   }
 
   /**
@@ -62,10 +70,10 @@ export class Watch implements Beating {
    */
   expect(login: boolean): void {
     if (this.#entrance === null) return
-    const { clock, authTimeoutMs, loginMs } = this.#watchers
+    const { clock, deadlines, authTimeoutMs, loginMs } = this.#watchers
     const left = this.#entrance.openedAt + loginMs - clock.monotonic()
-    this.#entrance.deadline.cancel()
-    this.#entrance.deadline = this.#authenticateIn(login ? left : Math.min(authTimeoutMs, left + authTimeoutMs))
+    this.#entrance.cancel()
+    deadlines.set(this.#entrance, login ? left : Math.min(authTimeoutMs, left + authTimeoutMs))
   }
 
   /** It has authenticated. */
@@ -110,13 +118,9 @@ export class Watch implements Beating {
     this.#beats = false
   }
 
-  #authenticateIn(ms: number): Deadline {
-    return this.#watchers.deadlines.add(ms, () => this.#watched.end('authTimeout'))
-  }
-
   #enter(): void {
     if (this.#entrance === null) return
-    this.#entrance.deadline.cancel()
+    this.#entrance.cancel()
     this.#watchers.doorway.leave(this.#entrance.party)
     this.#entrance = null
   }

@@ -2,9 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { beforeEach, expect, test } from 'vitest'
 import { PermissionCache } from '../../src/auth/permissions.ts'
+import type { Principal } from '../../src/auth/principal.ts'
 import { deriveKeys, newId } from '../../src/auth/secrets.ts'
 import { Verifier } from '../../src/auth/verifier.ts'
-import { Hub } from '../../src/gateway/hub.ts'
+import { Hub, type Seat } from '../../src/gateway/hub.ts'
 import { ChangeFeed } from '../../src/store/changes.ts'
 import type { Grant, GrantId, GroupId, GroupPolicy, RefreshToken, User, UserId } from '../../src/store/model.ts'
 import { MovableClock } from '../rig.ts'
@@ -137,21 +138,20 @@ test('the sockets of a group’s users are held in the turn of the change, and l
   const hub = new Hub(verifier, feed)
   const heard: string[] = []
   const released: (() => void)[] = []
+  const seatOf = (name: string, who: Principal): Seat => ({
+    who,
+    address: '127.0.0.1',
+    since: 0,
+    condemn: () => heard.push(`${name} condemned`),
+    depart: () => undefined,
+    hold: () => heard.push(`${name} held`),
+    release: ({ permissions }) => {
+      heard.push(`${name} released, ${permissions.check('topics', 'a', 'read')}`)
+      for (const resolve of released.splice(0)) resolve()
+    },
+  })
   const sit = (name: string, one: Grant): Promise<void> =>
-    verifier.stand(one.token.id, (who) =>
-      hub.add({
-        who: who!,
-        address: '127.0.0.1',
-        since: 0,
-        condemn: () => heard.push(`${name} condemned`),
-        depart: () => undefined,
-        hold: () => heard.push(`${name} held`),
-        release: ({ permissions }) => {
-          heard.push(`${name} released, ${permissions.check('topics', 'a', 'read')}`)
-          for (const resolve of released.splice(0)) resolve()
-        },
-      }),
-    )
+    verifier.stand(one.token.id, (who) => hub.add({ seat: seatOf(name, who!) }, who!))
   await sit('cook', cook)
   await sit('guest', guest)
   save(KITCHEN, {})

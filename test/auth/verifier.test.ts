@@ -180,7 +180,7 @@ test('who is admitted is seated in the turn of the check: a revocation in the ne
     release: () => undefined,
   })
   await verifier.verify(tokenOf(grant), (who) => {
-    hub.add(seatOf(who))
+    hub.add({ seat: seatOf(who) }, who)
     queueMicrotask(() => revoke(grant))
   })
   await Promise.resolve()
