@@ -55,6 +55,8 @@ export class LoadSocket implements FrameListener {
   onClosing: () => void = () => undefined
   /** Called once at the end, with the close code, 1006 without one. */
   onEnd: (code: number) => void = () => undefined
+  /** Milliseconds until the server's close frame is answered. */
+  answersAfter = 0
   #code = 1006
   lastId = 0
 
@@ -115,8 +117,9 @@ export class LoadSocket implements FrameListener {
   closing(code: number): void {
     this.#code = code
     this.onClosing()
-    // After what else there is to read: a thousand clients would not keep each other from reading.
-    setImmediate(() => this.#socket.end(CLOSE_FRAME))
+    const answer = (): void => void this.#socket.end(CLOSE_FRAME)
+    if (this.answersAfter > 0) setTimeout(answer, this.answersAfter)
+    else answer()
   }
 
   pinged(): void {

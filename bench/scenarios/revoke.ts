@@ -4,6 +4,7 @@ import { BenchFailed } from '../failed.ts'
 import { latencyRowOf } from '../latency.ts'
 import { monotonicMs } from '../load/clock.ts'
 import type { Pool } from '../load/pool.ts'
+import { spreadOf } from '../measure.ts'
 import type { Bench, Scenario } from '../scenario.ts'
 import type { Target } from '../target.ts'
 
@@ -33,15 +34,17 @@ export const revoke: Scenario = {
       target,
       pool: bench.pool(1),
       delays: { fromRequest: [], fromAnswer: [] } as Delays,
+      p99s: [] as number[],
     }))
     for (let round = 0; round < sessions; round++) {
-      for (const { target, pool, delays } of contestants) {
+      for (const { target, pool, delays, p99s } of contestants) {
         bench.step(`revoke: ${count} sockets to ${target.name}`)
         const found = await revokeOne(bench, target, pool, round, count)
         // In the first round the load warms up.
         if (round === 0) continue
         delays.fromRequest.push(...found.fromRequest)
         delays.fromAnswer.push(...found.fromAnswer)
+        p99s.push(found.fromRequest[Math.floor(count * 0.99)]!)
       }
     }
     const title = `revoke to close, ${count} sockets of one session, ${rounds} times`
@@ -50,6 +53,12 @@ export const revoke: Scenario = {
     return [
       { kind: 'latency', title: `${title}: from the request`, rows: rows('fromRequest') },
       { kind: 'latency', title: `${title}: from the answer`, rows: rows('fromAnswer') },
+      // One that the machine stood still in makes the percentiles of all together.
+      {
+        kind: 'figures',
+        title: `${title}: each by itself, from the request until 99 of 100 are told`,
+        figures: contestants.map(({ target, p99s }) => ({ name: target.name, value: spreadOf(p99s), unit: 'ms' })),
+      },
     ]
   },
 }

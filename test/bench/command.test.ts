@@ -60,7 +60,7 @@ describe('latchkey bench --quick', () => {
     ['refresh', ['ratios', 'ratios']],
     ['login', ['ratios', 'latency']],
     ['verify', ['ratios']],
-    ['revoke', ['latency', 'latency']],
+    ['revoke', ['latency', 'latency', 'figures']],
     ['idle', ['figures']],
     ['storm', loaded.map(() => 'latency')],
     ['mixed', loaded.map(() => 'latency')],
