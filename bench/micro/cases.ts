@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import type { Bench } from './gateway.ts'
 import type { Case, Operation } from './measure.ts'
 import { policyCases } from './policies.ts'
+import { verifierCases } from './verifier.ts'
 
 const decoder = new TextDecoder()
 
@@ -79,13 +80,14 @@ const refreshed = async (bench: Bench): Promise<string> => {
   return (JSON.parse(String(body)) as { access_token: string }).access_token
 }
 
-export const createCases = (bench: Bench): readonly Case[] => {
+export const createCases = async (bench: Bench): Promise<readonly Case[]> => {
   const { access_token: known } = bench.tokens
   const authFrame = Buffer.from(JSON.stringify({ type: 'auth', access_token: known }))
   const ping = (id: number): string => `{"id":${id},"type":"ping"}`
   let fresh: string[] = []
   return [
     ...policyCases(),
+    ...(await verifierCases(bench, echo, hmac)),
     {
       name: 'socket: open, auth with a known token, close',
       run: authenticate(bench, () => known),

@@ -7,12 +7,14 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { PasswordHasher } from '../../src/auth/hashing.ts'
 import { mint, readClaims } from '../../src/auth/jwt.ts'
-import { deriveKeys } from '../../src/auth/secrets.ts'
+import { deriveKeys, type Keys } from '../../src/auth/secrets.ts'
 import { systemClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { buildGateway } from '../../src/gateway/gateway.ts'
 import { gatewayOptions } from '../../src/options.ts'
+import type { ChangeFeed } from '../../src/store/changes.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
+import type { Store } from '../../src/store/store.ts'
 import type { HttpRequest, HttpResponse, Peer } from '../../src/transport/transport.ts'
 
 /** Nothing ends while it is measured, and nobody is too fast. */
@@ -29,6 +31,9 @@ export interface Bench {
   request(method: string, path: string, fields?: Readonly<Record<string, string>>): Promise<HttpResponse>
   /** Opens a socket; what the gateway sends goes to `receive`. */
   open(receive: (text: string) => void): Peer
+  readonly store: Store
+  readonly feed: ChangeFeed
+  readonly keys: Keys
   /** The owner's session. */
   readonly tokens: { readonly access_token: string; readonly refresh_token: string }
   readonly client: string
@@ -87,6 +92,9 @@ export const openBench = async (): Promise<Bench> => {
   let minted = 0
   return {
     request,
+    store,
+    feed,
+    keys,
     client: CLIENT,
     tokens,
     newToken: () => mint({ iss, iat, exp: exp + ++minted }, key),

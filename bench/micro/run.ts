@@ -27,7 +27,7 @@ const row = ({ name, ns, baselineNs, ratios, against }: Result): string => {
 const bench = await openBench()
 const results: Result[] = []
 if (!values.json) say(`${''.padEnd(46)}${'µs'.padStart(9)}${'baseline'.padStart(9)}${'ratio'.padStart(8)}  spread`)
-for (const one of createCases(bench)) {
+for (const one of await createCases(bench)) {
   if (!one.name.includes(values.only)) continue
   const result = await measure(one, Number(values.rounds), Number(values.slice))
   results.push(result)

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => bench.close())
 
 test('each case is measured against its baseline', async () => {
-  for (const one of createCases(bench)) {
+  for (const one of await createCases(bench)) {
     const result = await measure(one, 3, 2)
     expect(result).toMatchObject({ name: one.name, against: one.against })
     expect(result.ns).toBeGreaterThan(0)
