@@ -69,14 +69,12 @@ export class Authentication {
   /** Goes in with a token, or is refused and closed. `isLogin`: it was just got by a login. */
   token(entrant: Entrant, token: string, isLogin = false): void {
     const { verifier, log } = this.#parts
-    const known = verifier.known(token)
-    if (known !== undefined) {
-      if (known === null) {
-        this.#denyToken(entrant, token, 'cached')
-      } else {
-        verifier.keepFrame(token)
-        this.#admit(entrant, known, 'cached', token, isLogin)
-      }
+    // A message is kept when its token comes a second time: most tokens do not.
+    if ((verifier.known(token) ?? null) !== null) verifier.keepFrame(token)
+    const who = verifier.atOnce(token)
+    if (who !== undefined) {
+      if (who === null) this.#denyToken(entrant, token, 'cached')
+      else this.#admit(entrant, who, 'cached', token, isLogin)
       return
     }
     entrant.verifying()
@@ -97,7 +95,7 @@ export class Authentication {
    * one is counted.
    */
   renew(address: string, token: string, move: (who: Principal) => Renewal): Renewal | Promise<Renewal> {
-    const known = this.#parts.verifier.known(token)
+    const known = this.#parts.verifier.atOnce(token)
     if (known === undefined) return this.#renewLater(address, token, move)
     if (known !== null) return move(known)
     this.#count(address, token)

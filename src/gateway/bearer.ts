@@ -14,8 +14,8 @@ const BEARER = /^Bearer ([^\s]+)$/
 export const unauthorized: HttpResponse = json(401, { message: 'Unauthorized.' }, { 'www-authenticate': 'Bearer' })
 
 /**
- * Who is asking; null without a good token or signature, or from where this user may not ask. Where the token is known the answer
- * is there at once.
+ * Who is asking; null without a good token or signature, or from where this user may not ask. Where the grant of the token is in
+ * memory the answer is there at once.
  */
 export type Identify = (request: HttpRequest) => Principal | null | Promise<Principal | null>
 
@@ -38,7 +38,7 @@ export const createIdentify = (verifier: Verifier, signedPaths: SignedPaths, ban
 
   return (request) => {
     const token = BEARER.exec(request.header('authorization') ?? '')?.[1]
-    const known = token === undefined ? null : verifier.known(token)
+    const known = token === undefined ? null : verifier.atOnce(token)
     return known === null || known === undefined ? identify(request, token) : allowed(known, request)
   }
 }
