@@ -59,6 +59,9 @@ const lineOf = (name: string, slices: readonly Slice[], baseline: readonly Slice
   }
 }
 
+/** Rounds that do not count: what has not run yet is not compiled yet, and the more there is of it the longer that takes. */
+export const WARM_UP_ROUNDS = 2
+
 /** The first contestant is the baseline. `onSlice` is called after each. */
 export const alternate = async (
   contestants: readonly Contestant[],
@@ -68,10 +71,11 @@ export const alternate = async (
   prepare?: (contestant: number) => Promise<void>,
 ): Promise<readonly Line[]> => {
   const slices: Slice[][] = contestants.map(() => [])
-  for (let round = 0; round < rounds; round++) {
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
     for (const [i, contestant] of contestants.entries()) {
       await prepare?.(i)
-      slices[i]!.push(await slice(contestant, sliceMs))
+      const taken = await slice(contestant, sliceMs)
+      if (round >= 0) slices[i]!.push(taken)
       onSlice()
     }
   }

@@ -1,16 +1,19 @@
-/** What a grant takes in memory: the heap after everything that is not held was collected, with many grants and without. */
+/** What is taken in memory: by a grant that is kept, and by a socket that has gone. */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { mint } from '../../src/auth/jwt.ts'
-import { deriveKeys, newId } from '../../src/auth/secrets.ts'
+import { deriveKeys, newRefreshSecret } from '../../src/auth/secrets.ts'
 import { Verifier } from '../../src/auth/verifier.ts'
+import { newToken, newUser } from '../../src/cli/seed.ts'
 import { systemClock } from '../../src/clock.ts'
-import type { GrantId, RefreshToken, User, UserId } from '../../src/store/model.ts'
+import type { GrantId } from '../../src/store/model.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
+import type { Peer } from '../../src/transport/transport.ts'
+import type { Bench } from './gateway.ts'
 
 /** Before anything is measured: what there is once is there then. */
 const WARM = 1000
@@ -24,35 +27,7 @@ export interface GrantMemory {
   readonly token: number
 }
 
-const newUser = (): User => ({
-  id: newId<UserId>(),
-  name: 'Ann',
-  isOwner: false,
-  isActive: true,
-  localOnly: false,
-  systemGenerated: false,
-  groups: ['system-users'],
-})
-
-const newToken = (user: User): RefreshToken => ({
-  id: newId<GrantId>(),
-  userId: user.id,
-  credentialId: null,
-  type: 'normal',
-  clientId: 'https://app.example.com/',
-  clientName: null,
-  clientIcon: null,
-  secretHash: randomBytes(32),
-  rotation: null,
-  salt: randomBytes(16),
-  codeHash: null,
-  accessTokenSeconds: 1800,
-  createdAt: 0,
-  expireAt: null,
-  lastUsedAt: null,
-  lastUsedIp: null,
-})
-
+/** After everything that is not held was collected. */
 const heapBytes = (): number => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
@@ -68,10 +43,10 @@ export const grantMemory = async (grants: number): Promise<GrantMemory> => {
   const keys = deriveKeys(randomBytes(32))
   const file = join(folder, 'latchkey.db')
   const opened = await openSqlite({ file, expect: null, pepperCheck: keys.pepperCheck, clock: systemClock })
-  const users = Array.from({ length: WARM + grants }, newUser)
+  const users = Array.from({ length: WARM + grants }, (_, i) => newUser(i))
   const ids: GrantId[] = []
   {
-    const tokens = users.map(newToken)
+    const tokens = users.map(({ id }) => newToken(id, newRefreshSecret(), systemClock.now()))
     await opened.fill(users, tokens)
     ids.push(...tokens.map(({ id }) => id))
   }
@@ -99,4 +74,38 @@ export const grantMemory = async (grants: number): Promise<GrantMemory> => {
   await opened.store.close()
   rmSync(folder, { recursive: true })
   return { grant: (withGrants - before) / grants, token: (withTokens - withGrants) / grants }
+}
+
+/** Sockets that are open at once. */
+const OPEN = 40
+
+const oldSpaceBytes = (): number =>
+  getHeapSpaceStatistics().find((one) => one.space_name === 'old_space')!.space_used_size
+
+/**
+ * Bytes that a socket which came, authenticated, asked once and went leaves in the heap's old space, from where only a full
+ * collection takes them.
+ */
+export const leftBySocket = async ({ open, tokens }: Bench, sockets: number): Promise<number> => {
+  const auth = Buffer.from(JSON.stringify({ type: 'auth', access_token: tokens.access_token }))
+  const ping = Buffer.from('{"id":1,"type":"ping"}')
+  const visits = async (): Promise<void> => {
+    const here: Peer[] = []
+    for (let i = 0; i < sockets + OPEN; i++) {
+      if (i < sockets) {
+        const peer = open(() => undefined)
+        peer.message(auth, false)
+        peer.message(ping, false)
+        here.push(peer)
+      }
+      if (i >= OPEN) here.shift()!.closed(1000)
+      if (i % OPEN === 0) await new Promise<void>((resolve) => setImmediate(resolve))
+    }
+  }
+  // What there is once is old afterwards; and a full collection is as far away as it can be.
+  await visits()
+  heapBytes()
+  const before = oldSpaceBytes()
+  await visits()
+  return (oldSpaceBytes() - before) / sockets
 }

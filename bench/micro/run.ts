@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { createCases } from './cases.ts'
 import { openBench } from './gateway.ts'
 import { measure, type Result } from './measure.ts'
-import { grantMemory } from './memory.ts'
+import { grantMemory, leftBySocket } from './memory.ts'
 import { slowestChecks } from './policies.ts'
 
 const { values } = parseArgs({
@@ -40,6 +40,10 @@ if (!values.json && 'policy: check, timed one by one'.includes(values.only)) {
 if (!values.json && 'memory: a grant'.includes(values.only)) {
   const { grant, token } = await grantMemory(50_000)
   say(`memory: a grant: ${Math.round(grant)} bytes, and ${Math.round(token)} for a token of it that was shown`)
+}
+if (!values.json && 'memory: left by a socket'.includes(values.only)) {
+  const bytes = await leftBySocket(bench, 40_000)
+  say(`memory: left by a socket that has gone, until a full collection: ${Math.round(bytes)} bytes`)
 }
 if (values.json) say(JSON.stringify(results))
 await bench.close()

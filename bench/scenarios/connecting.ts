@@ -1,7 +1,7 @@
 /** Sockets that come and go: what `connect` and `scale` have in common. */
 
 import type { Shown } from '../load/loads.ts'
-import { alternate, type Contestant } from '../measure.ts'
+import { alternate, type Contestant, WARM_UP_ROUNDS } from '../measure.ts'
 import type { Bench, BenchOptions, Finding } from '../scenario.ts'
 import type { Target } from '../target.ts'
 
@@ -12,7 +12,7 @@ const UNSEEN_PER_SECOND = 25_000
 
 /** Tokens for all slices, where each is used once. */
 export const unseenCount = ({ rounds, sliceMs }: BenchOptions): number =>
-  Math.ceil((UNSEEN_PER_SECOND * rounds * sliceMs) / 1000)
+  Math.ceil((UNSEEN_PER_SECOND * (WARM_UP_ROUNDS + rounds) * sliceMs) / 1000)
 
 export const connecting = async <T extends Target>(
   bench: Bench,

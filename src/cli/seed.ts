@@ -34,7 +34,7 @@ export interface Seed {
   accessTokens(count: number, from: number): readonly string[]
 }
 
-const newUser = (number: number): User => ({
+export const newUser = (number: number): User => ({
   id: newId<UserId>(),
   name: `Bench ${number}`,
   isOwner: false,
@@ -44,7 +44,7 @@ const newUser = (number: number): User => ({
   groups: ['system-users'],
 })
 
-const newToken = (userId: UserId, secret: string, now: number): RefreshToken => ({
+export const newToken = (userId: UserId, secret: string, now: number): RefreshToken => ({
   id: newId<GrantId>(),
   userId,
   credentialId: null,

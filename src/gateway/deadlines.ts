@@ -4,6 +4,8 @@ import { type Listed, Roster } from './roster.ts'
 
 /** A deadline is met at most this much late. */
 const SLOT_MS = 250
+/** Slots so near stay until their turn: sockets that come one by one would each make one anew (`roster.ts`). */
+const NEAR_MS = 60_000
 
 /** What is due once. */
 export abstract class Deadline implements Listed {
@@ -32,18 +34,16 @@ class Call extends Deadline {
 /** Deadlines that are looked at together. */
 class Slot {
   readonly waiting = new Roster<Deadline>()
-  readonly #slots: Map<number, Slot>
-  readonly #number: number
+  readonly #emptied: (() => void) | null
 
-  constructor(slots: Map<number, Slot>, number: number) {
-    this.#slots = slots
-    this.#number = number
+  /** `emptied` is called when the last of them was cancelled. */
+  constructor(emptied: (() => void) | null) {
+    this.#emptied = emptied
   }
 
   leave(deadline: Deadline): void {
     this.waiting.remove(deadline)
-    // A slot of years from now is not kept for nothing.
-    if (this.waiting.size === 0) this.#slots.delete(this.#number)
+    if (this.waiting.size === 0) this.#emptied?.()
   }
 }
 
@@ -67,14 +67,20 @@ export class Deadlines {
   /** The same for a deadline of one's own, which was not set or was cancelled. */
   set(deadline: Deadline, ms: number): void {
     const number = Math.ceil((this.#clock.monotonic() + ms) / SLOT_MS)
-    let slot = this.#slots.get(number)
-    if (slot === undefined) {
-      slot = new Slot(this.#slots, number)
-      this.#slots.set(number, slot)
-    }
+    const slot = this.#slots.get(number) ?? this.#newSlot(number, ms)
     deadline.slot = slot
     slot.waiting.add(deadline)
     this.#arm()
+  }
+
+  #newSlot(number: number, ms: number): Slot {
+    // One of years from now is not kept for nothing.
+    const emptied = (): void => {
+      if (this.#slots.get(number) === slot) this.#slots.delete(number)
+    }
+    const slot: Slot = new Slot(ms <= NEAR_MS ? null : emptied)
+    this.#slots.set(number, slot)
+    return slot
   }
 
   #arm(): void {
@@ -92,6 +98,8 @@ export class Deadlines {
     // Few slots: the longest deadline divided by a slot's length.
     for (const number of [...this.#slots.keys()].filter((number) => number <= now)) {
       const waiting = this.#slots.get(number)?.waiting
+      // What is set meanwhile is for the next turn.
+      this.#slots.delete(number)
       // One after the other: what one call cancels is called no more.
       for (let next = waiting?.first; next !== undefined; next = waiting?.first) {
         next.cancel()

@@ -17,6 +17,9 @@ export interface DoorwayLimits {
 /** Why a handshake was refused, for the metric. */
 export type Crowded = 'address' | 'unauthenticated' | 'sockets' | 'memory'
 
+/** Parties that have nobody waiting are forgotten together: to forget each at once would make the table anew again and again. */
+const FORGOTTEN_TOGETHER = 1000
+
 /** A refused client is asked to wait this long: by then those who wait have authenticated or run out of time. */
 const RETRY_AFTER_S = '10'
 
@@ -38,6 +41,8 @@ export class Doorway {
   readonly #refused: (why: Crowded) => void
   readonly #byParty = new Map<string, number>()
   #waiting = 0
+  /** How often nobody was left of a party since all those were forgotten. */
+  #emptied = 0
 
   /** `refused` is called for each handshake that finds no room. */
   constructor(limits: DoorwayLimits, refused: (why: Crowded) => void) {
@@ -68,8 +73,13 @@ export class Doorway {
   leave(party: string): void {
     this.#waiting--
     const left = this.#byParty.get(party)! - 1
-    if (left === 0) this.#byParty.delete(party)
-    else this.#byParty.set(party, left)
+    this.#byParty.set(party, left)
+    if (left === 0 && ++this.#emptied >= FORGOTTEN_TOGETHER) this.#forget()
+  }
+
+  #forget(): void {
+    this.#emptied = 0
+    for (const [party, waiting] of [...this.#byParty]) if (waiting === 0) this.#byParty.delete(party)
   }
 
   #crowded(party: string, open: number): Crowded | null {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createCases } from '../../bench/micro/cases.ts'
 import { type Bench, openBench } from '../../bench/micro/gateway.ts'
 import { measure } from '../../bench/micro/measure.ts'
-import { grantMemory } from '../../bench/micro/memory.ts'
+import { grantMemory, leftBySocket } from '../../bench/micro/memory.ts'
 import { slowestChecks } from '../../bench/micro/policies.ts'
 
 let bench: Bench
@@ -31,6 +31,11 @@ test('the memory of a grant is measured in bytes, and that of a token', async ()
   // Ids, a key and a token are as long as they are; a copy of each too many would be seen.
   expect([grant > 200, token > 200]).toEqual([true, true])
   expect([grant < 750, token < 500]).toEqual([true, true])
+})
+
+test('a socket that has gone leaves next to nothing in the old space, whatever the collector does', async () => {
+  // A connection alone has more than that.
+  expect(await leftBySocket(bench, 40_000)).toBeLessThan(300)
 })
 
 test('of answers in policies of 64 KiB, 99 of 100 take less than 50 µs (F8)', () => {

@@ -27,3 +27,14 @@ test('each deadline is met once, at its time or a slot later, and none that was 
   for (let i = 0; i < 20; i++) clock.move(250)
   expect(met).toEqual(['first', 'third'])
 })
+
+test.each([250, 250_000])('what is set by a deadline that was set %i ms before is met in its turn, once', (ms) => {
+  const clock = new MovableClock()
+  const deadlines = new Deadlines(clock)
+  const met: string[] = []
+  deadlines.add(ms, () => deadlines.add(0, () => met.push('at once')))
+  deadlines.add(ms, () => deadlines.add(500, () => met.push('later')))
+  clock.move(ms)
+  for (let i = 0; i < 8; i++) clock.move(250)
+  expect(met).toEqual(['at once', 'later'])
+})
