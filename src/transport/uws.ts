@@ -214,7 +214,8 @@ class Server {
     // No sub-protocol and no extension is agreed to.
     response.upgrade<Seat>(
       { ours: new UwsSocket(address, taken) },
-      request.getHeader('sec-websocket-key'),
+      // The library asks for the upgrade only where there is one; of several it takes the first.
+      header('sec-websocket-key') ?? '',
       '',
       '',
       context,
