@@ -50,7 +50,7 @@ export class Pool {
     return { latency, ...sum }
   }
 
-  /** When held sockets were told their end, in order: milliseconds of the monotonic clock. Resolves once all were. */
+  /** When held sockets were told their end, in order: milliseconds of the monotonic clock. Resolves once all are gone. */
   async ends(): Promise<readonly number[]> {
     return (await this.#all({ order: 'ends' })).flatMap(({ instants = [] }) => instants).sort((a, b) => a - b)
   }

@@ -39,7 +39,7 @@ export type Order =
   | { readonly order: 'prepare'; readonly task: Task }
   | { readonly order: 'closed'; readonly ms: number }
   | { readonly order: 'open'; readonly perSecond: number; readonly ms: number }
-  /** When held sockets were told their end: milliseconds of the machine's monotonic clock; answered once all were. */
+  /** When held sockets were told their end: milliseconds of the machine's monotonic clock; answered once all are gone. */
   | { readonly order: 'ends' }
   /** Held sockets come back by themselves from now on. */
   | { readonly order: 'return' }
@@ -94,11 +94,11 @@ class Held {
     socket.onClosing = () => {
       told = true
       this.#ends.push(monotonicMs())
-      this.#ended()
     }
     socket.onEnd = () => {
       this.#sockets.delete(socket)
       if (!told) socket.onClosing()
+      this.#ended()
       if (this.#comesBack) this.#comeBack(i)
     }
   }
@@ -128,7 +128,7 @@ class Held {
     })
   }
 
-  /** Rejects if not all have ended after ten seconds. */
+  /** Resolves once all were told and are gone. Rejects if not all have ended after ten seconds. */
   ends(): Promise<readonly number[]> {
     return new Promise((resolve, reject) => {
       const limit = setTimeout(
@@ -136,7 +136,7 @@ class Held {
         ENDS_WITHIN_MS,
       )
       this.#ended = () => {
-        if (this.#ends.length < this.#count) return
+        if (this.#ends.length < this.#count || this.#sockets.size > 0) return
         clearTimeout(limit)
         resolve(this.#ends)
       }
