@@ -1,7 +1,7 @@
 /** Open-loop load: what a server that stands still costs everybody who would have come meanwhile. */
 import { expect, test } from 'vitest'
 import { openLoop } from '../../bench/load/schedule.ts'
-import { alternate, spreadOf } from '../../bench/measure.ts'
+import { alternate, spreadOf, WARM_UP_ROUNDS } from '../../bench/measure.ts'
 
 test('operations are timed from when they were to begin: a pause is seen by all that fell into it', async () => {
   const waiting: (() => void)[] = []
@@ -38,14 +38,15 @@ test('what is refused or never ends is lost, and is told', async () => {
   expect([intended, ended, lost]).toEqual([100, 75, 25])
 })
 
-test('ratios are of each round, to the first contestant', async () => {
+test('ratios are of each round, to the first contestant; the rounds that warm up do not count', async () => {
   const rates = [
     [100, 200, 50],
     [50, 150, 50],
   ]
   const contestant = (i: number) => {
-    let round = 0
-    return { name: `c${i}`, pid: null, pool: { closed: async () => ({ count: rates[i]![round++]!, seconds: 1 }) } }
+    let round = -WARM_UP_ROUNDS
+    const closed = async () => ({ count: rates[i]![round++] ?? 1, seconds: 1 })
+    return { name: `c${i}`, pid: null, pool: { closed } }
   }
   const [baseline, other] = await alternate([contestant(0), contestant(1)], 3, 1, () => undefined)
   expect(baseline!.rateRatio).toEqual({ median: 1, low: 1, high: 1 })
