@@ -51,6 +51,8 @@ const newFamily = async (): Promise<Family> => {
   }
 }
 
+/** So often as many runs again, where something has not happened yet. */
+const MORE = 9
 /** All that can happen, so that none of the claims is empty. */
 const HAPPENS = [
   'the owner steps',
@@ -76,16 +78,17 @@ describe('a session whose refresh token rotates', () => {
     `has one live token, an owner who stays, and no thief who does, in ${RUNS} runs (B27, C19)`,
     async () => {
       const tally: Tally = new Map()
-      await fc.assert(
-        fc.asyncProperty(familyCommands(tally, SECONDS, COMMANDS), async (commands) => {
-          const family = await newFamily()
-          const world = new World(family.first)
-          await fc.asyncModelRun(() => ({ model: world, real: family }), commands)
-          await expectSettled(world, family, tally)
-        }),
-        { numRuns: RUNS },
-      )
-      expect(HAPPENS.filter((what) => !tally.has(what))).toEqual([])
+      const missing = (): readonly string[] => HAPPENS.filter((what) => !tally.has(what))
+      const property = fc.asyncProperty(familyCommands(tally, SECONDS, COMMANDS), async (commands) => {
+        const family = await newFamily()
+        const world = new World(family.first)
+        await fc.asyncModelRun(() => ({ model: world, real: family }), commands)
+        await expectSettled(world, family, tally)
+      })
+      await fc.assert(property, { numRuns: RUNS })
+      // The rarest does not come in every hundred runs.
+      for (let more = 0; more < MORE && missing().length > 0; more++) await fc.assert(property, { numRuns: RUNS })
+      expect(missing()).toEqual([])
     },
     LIMIT_MS,
   )
