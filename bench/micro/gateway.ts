@@ -13,7 +13,7 @@ import { readConfig } from '../../src/config/config.ts'
 import { buildGateway } from '../../src/gateway/gateway.ts'
 import { gatewayOptions } from '../../src/options.ts'
 import type { ChangeFeed } from '../../src/store/changes.ts'
-import { openSqlite } from '../../src/store/sqlite.ts'
+import { type OpenedStore, openSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { HttpRequest, HttpResponse, Peer } from '../../src/transport/transport.ts'
 
@@ -33,6 +33,7 @@ export interface Bench {
   open(receive: (text: string) => void): Peer
   readonly store: Store
   readonly feed: ChangeFeed
+  readonly fill: OpenedStore['fill']
   readonly keys: Keys
   /** The owner's session. */
   readonly tokens: { readonly access_token: string; readonly refresh_token: string }
@@ -47,7 +48,7 @@ const header = (name: string): string | undefined => (name === 'host' ? 'localho
 export const openBench = async (): Promise<Bench> => {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-micro-'))
   const keys = deriveKeys(randomBytes(32))
-  const { store, feed } = await openSqlite({
+  const { store, feed, fill } = await openSqlite({
     file: join(folder, 'latchkey.db'),
     expect: null,
     pepperCheck: keys.pepperCheck,
@@ -94,6 +95,7 @@ export const openBench = async (): Promise<Bench> => {
     request,
     store,
     feed,
+    fill,
     keys,
     client: CLIENT,
     tokens,

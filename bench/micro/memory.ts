@@ -1,17 +1,12 @@
 /** What is taken in memory: by a grant that is kept, and by a socket that has gone. */
-import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { mint } from '../../src/auth/jwt.ts'
-import { deriveKeys, newRefreshSecret } from '../../src/auth/secrets.ts'
+import { newRefreshSecret } from '../../src/auth/secrets.ts'
 import { Verifier } from '../../src/auth/verifier.ts'
 import { newToken, newUser } from '../../src/cli/seed.ts'
 import { systemClock } from '../../src/clock.ts'
 import type { GrantId } from '../../src/store/model.ts'
-import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Peer } from '../../src/transport/transport.ts'
 import type { Bench } from './gateway.ts'
 
@@ -37,21 +32,18 @@ const heapBytes = (): number => {
   return heapUsed + external
 }
 
+/** Puts grants in, each of a user of its own, of which nothing but the ids is held. */
+const fillWith = async ({ fill }: Bench, grants: number): Promise<readonly GrantId[]> => {
+  const users = Array.from({ length: grants }, (_, i) => newUser(i))
+  const tokens = users.map(({ id }) => newToken(id, newRefreshSecret(), systemClock.now()))
+  await fill(users, tokens)
+  return tokens.map(({ id }) => id)
+}
+
 /** Each of a user of its own. */
-export const grantMemory = async (grants: number): Promise<GrantMemory> => {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-micro-'))
-  const keys = deriveKeys(randomBytes(32))
-  const file = join(folder, 'latchkey.db')
-  const opened = await openSqlite({ file, expect: null, pepperCheck: keys.pepperCheck, clock: systemClock })
-  const users = Array.from({ length: WARM + grants }, (_, i) => newUser(i))
-  const ids: GrantId[] = []
-  {
-    const tokens = users.map(({ id }) => newToken(id, newRefreshSecret(), systemClock.now()))
-    await opened.fill(users, tokens)
-    ids.push(...tokens.map(({ id }) => id))
-  }
-  users.length = 0
-  const verifier = new Verifier(opened.store.tokens, opened.feed, keys, systemClock)
+export const grantMemory = async (bench: Bench, grants: number): Promise<GrantMemory> => {
+  const ids = await fillWith(bench, WARM + grants)
+  const verifier = new Verifier(bench.store.tokens, bench.feed, bench.keys, systemClock)
   const iat = Math.floor(systemClock.now() / 1000)
   const read = (id: GrantId): Promise<void> => verifier.stand(id, () => undefined)
   const show = async (id: GrantId): Promise<void> => {
@@ -71,8 +63,6 @@ export const grantMemory = async (grants: number): Promise<GrantMemory> => {
   const withGrants = heapBytes()
   await each(WARM, show)
   const withTokens = heapBytes()
-  await opened.store.close()
-  rmSync(folder, { recursive: true })
   return { grant: (withGrants - before) / grants, token: (withTokens - withGrants) / grants }
 }
 

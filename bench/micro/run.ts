@@ -38,7 +38,7 @@ if (!values.json && 'policy: check, timed one by one'.includes(values.only)) {
   say(`policy: check, timed one by one: p50 ${p50.toFixed(2)} µs, p99 ${p99.toFixed(2)} µs, max ${max.toFixed(2)} µs`)
 }
 if (!values.json && 'memory: a grant'.includes(values.only)) {
-  const { grant, token } = await grantMemory(50_000)
+  const { grant, token } = await grantMemory(bench, 50_000)
   say(`memory: a grant: ${Math.round(grant)} bytes, and ${Math.round(token)} for a token of it that was shown`)
 }
 if (!values.json && 'memory: left by a socket'.includes(values.only)) {

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, SocketAddress } from 'node:net'
 import { internalError, tooLarge } from './answers.ts'
 import { Head } from './head.ts'
 import { readTls, type TlsFiles } from './tls.ts'
-import type { App, HttpRequest, HttpResponse, Limits, Listening, Peer, Socket, Transport } from './transport.ts'
+import type { App, HttpRequest, Limits, Listening, Peer, Socket, Transport } from './transport.ts'
 import { Exchange } from './uws-exchange.ts'
 import type { Uws, UwsApp } from './uws-load.ts'
 
@@ -37,20 +37,6 @@ const headOf = (request: uws.HttpRequest): Head => {
     head.add(name, value)
   })
   return head
-}
-
-/** The heads of handshakes, one after the other: each is answered in the turn in which it came. */
-class HandshakeHead {
-  readonly #head = new Head()
-  readonly #add = (name: string, value: string): void => this.#head.add(name, value)
-  readonly header = (name: string): string | undefined => this.#head.get(name)
-
-  /** The answer to a head that decides nothing; null for a good one. */
-  read(request: uws.HttpRequest): HttpResponse | null {
-    this.#head.clear()
-    request.forEach(this.#add)
-    return this.#head.refusal()
-  }
 }
 
 class UwsSocket implements Socket {
@@ -112,7 +98,6 @@ class Server {
   readonly #app: App
   readonly #limits: Limits
   readonly #onFault: (error: unknown) => void
-  readonly #handshake = new HandshakeHead()
   #sockets = 0
   #requests = 0
   #idle: (() => void) | null = null
@@ -203,10 +188,10 @@ class Server {
   }
 
   upgrade(response: uws.HttpResponse, request: uws.HttpRequest, context: uws.us_socket_context_t): void {
-    const refusal = this.#handshake.read(request)
+    const head = headOf(request)
     const address = addressOf(response.getRemoteAddress())
-    const { header } = this.#handshake
-    const taken = refusal ?? this.#app.upgrade({ header, path: request.getUrl(), address })
+    const taken =
+      head.refusal() ?? this.#app.upgrade({ header: (name) => head.get(name), path: request.getUrl(), address })
     if (typeof taken !== 'function') {
       new Exchange(response, true, () => undefined).answer(taken, true)
       return
@@ -214,8 +199,7 @@ class Server {
     // No sub-protocol and no extension is agreed to.
     response.upgrade<Seat>(
       { ours: new UwsSocket(address, taken) },
-      // The library asks for the upgrade only where there is one; of several it takes the first.
-      header('sec-websocket-key') ?? '',
+      request.getHeader('sec-websocket-key'),
       '',
       '',
       context,

@@ -27,7 +27,7 @@ test('each case is measured against its baseline', async () => {
 })
 
 test('the memory of a grant is measured in bytes, and that of a token', async () => {
-  const { grant, token } = await grantMemory(3000)
+  const { grant, token } = await grantMemory(bench, 3000)
   // Ids, a key and a token are as long as they are; a copy of each too many would be seen.
   expect([grant > 200, token > 200]).toEqual([true, true])
   expect([grant < 750, token < 500]).toEqual([true, true])
